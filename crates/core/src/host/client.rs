@@ -1,0 +1,267 @@
+//! A client: makes load, counts replies, measures latency. Without I/O, like a protocol.
+//!
+//! Latency runs from the *intended* send time of an open loop, so a slow system cannot hide its queue
+//! behind a client that waits (coordinated omission).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::execution::Reply;
+use crate::{
+    committee::Committee,
+    crypto::{PublicKey, Signer},
+    id::ReplicaId,
+    random::Stream,
+    time::{Span, Time},
+    transaction::Transaction,
+};
+
+/// The most transactions of one client that are on the way; an open loop beyond it queues at the client,
+/// and the wait counts as latency.
+pub const OUTSTANDING_MAX: usize = 1 << 16;
+
+/// When transactions are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Arrivals {
+    /// At a rate, whatever comes back.
+    Open {
+        /// The mean gap between two transactions.
+        gap: Span,
+        /// Whether gaps are exponential (a Poisson process) or all the same.
+        poisson: bool,
+    },
+    /// A fixed number on the way: a new one for each confirmed one.
+    Closed {
+        /// How many.
+        outstanding: u32,
+    },
+}
+
+/// What one client sends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// When.
+    pub arrivals: Arrivals,
+    /// The size of a whole transaction in bytes, signature included; raised to the least possible.
+    pub transaction_bytes: u32,
+    /// How many keys of the store the writes go to.
+    pub keys: u64,
+    /// The first send.
+    pub from: Time,
+    /// No sends from here on.
+    pub until: Time,
+    /// How long to wait for replies before the transaction is sent to every replica.
+    pub retry: Span,
+}
+
+/// Transactions to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// To one replica, or to all.
+    pub to: Option<ReplicaId>,
+    /// What.
+    pub transactions: Vec<Transaction>,
+}
+
+/// A transaction that the client holds for final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Its number.
+    pub sequence: u64,
+    /// The height at which it stands.
+    pub height: crate::id::Height,
+    /// From the intended send time to the reply that sufficed.
+    pub latency: Span,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    intended: Time,
+    transaction: Transaction,
+    /// Who said what.
+    replies: Vec<(ReplicaId, u64)>,
+}
+
+/// One client with one key.
+#[derive(Debug)]
+pub struct Client {
+    signer: Signer,
+    public: PublicKey,
+    committee: Arc<Committee>,
+    load: Load,
+    replies_needed: usize,
+    stream: Stream,
+    leader: Option<ReplicaId>,
+    sequence: u64,
+    next_arrival: Option<Time>,
+    /// Intended times of transactions that cannot be sent yet.
+    backlog: VecDeque<Time>,
+    waiting: BTreeMap<u64, Waiting>,
+    /// When to send again what: in order of time.
+    retries: VecDeque<(Time, u64)>,
+    submitted: u64,
+}
+
+impl Client {
+    /// A client whose payloads and arrivals are drawn from the stream `name` of `seed`.
+    pub fn new(
+        signer: Signer,
+        committee: Arc<Committee>,
+        load: Load,
+        replies_needed: usize,
+        seed: u64,
+        name: &str,
+    ) -> Self {
+        let mut stream = Stream::new(seed, name);
+        let next_arrival = match load.arrivals {
+            // Constant arrivals of many clients do not all fall on one moment.
+            Arrivals::Open { gap, .. } => Some(load.from + Span(stream.below(gap.0.max(1)))),
+            Arrivals::Closed { .. } => Some(load.from),
+        };
+        Self {
+            public: signer.public(),
+            signer,
+            committee,
+            load,
+            replies_needed,
+            stream,
+            leader: None,
+            sequence: 0,
+            next_arrival,
+            backlog: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            retries: VecDeque::new(),
+            submitted: 0,
+        }
+    }
+    /// Its key.
+    pub fn public(&self) -> PublicKey {
+        self.public
+    }
+    /// Transactions sent so far, each counted once.
+    pub fn submitted(&self) -> u64 {
+        self.submitted
+    }
+    /// Transactions sent and not confirmed.
+    pub fn outstanding(&self) -> usize {
+        self.waiting.len()
+    }
+    /// When it next wants to be [woken](Self::wake).
+    pub fn deadline(&self) -> Option<Time> {
+        let retry = self.retries.front().map(|&(at, _)| at);
+        [self.next_arrival, retry].into_iter().flatten().min()
+    }
+    /// Sends what is due.
+    pub fn wake(&mut self, now: Time) -> Vec<Submission> {
+        match self.load.arrivals {
+            Arrivals::Open { gap, poisson } => self.arrive(now, gap, poisson),
+            Arrivals::Closed { outstanding } => {
+                if self.next_arrival.is_some_and(|at| at <= now) {
+                    self.next_arrival = None;
+                    self.backlog.extend((0..outstanding).map(|_| now));
+                }
+            }
+        }
+        let mut submissions = self.send_backlog(now);
+        let again = self.due_again(now);
+        if !again.is_empty() {
+            submissions.push(Submission { to: None, transactions: again });
+        }
+        submissions
+    }
+    /// Takes a replica's reply; gives what became final by it, and what a closed loop sends next.
+    pub fn reply(
+        &mut self,
+        now: Time,
+        from: ReplicaId,
+        reply: &Reply,
+    ) -> (Vec<Confirmed>, Vec<Submission>) {
+        if reply.client != self.public || !self.committee.contains(from) {
+            return (Vec::new(), Vec::new());
+        }
+        let mut confirmed = Vec::new();
+        for &(sequence, result) in &reply.results {
+            let Some(waiting) = self.waiting.get_mut(&sequence) else { continue };
+            if waiting.replies.iter().any(|&(who, _)| who == from) {
+                continue;
+            }
+            waiting.replies.push((from, result));
+            let equal = waiting.replies.iter().filter(|&&(_, r)| r == result).count();
+            if equal >= self.replies_needed {
+                let latency = now.since(waiting.intended);
+                self.waiting.remove(&sequence);
+                confirmed.push(Confirmed { sequence, height: reply.height, latency });
+            }
+        }
+        if !confirmed.is_empty() {
+            // A replica alone may lie about the leader; one whose word helped to confirm did not stall us.
+            self.leader = reply.leader.filter(|&id| self.committee.contains(id));
+        }
+        if let (Arrivals::Closed { .. }, true) = (self.load.arrivals, now < self.load.until) {
+            self.backlog.extend(confirmed.iter().map(|_| now));
+        }
+        (confirmed, self.send_backlog(now))
+    }
+
+    fn arrive(&mut self, now: Time, gap: Span, poisson: bool) {
+        while let Some(at) = self.next_arrival.filter(|&at| at <= now) {
+            if at >= self.load.until {
+                self.next_arrival = None;
+                return;
+            }
+            self.backlog.push_back(at);
+            let gap = if poisson { self.stream.exponential(gap) } else { gap };
+            self.next_arrival = Some(at + Span(gap.0.max(1)));
+        }
+    }
+    fn send_backlog(&mut self, now: Time) -> Vec<Submission> {
+        let room = OUTSTANDING_MAX.saturating_sub(self.waiting.len()).min(self.backlog.len());
+        let mut transactions = Vec::with_capacity(room);
+        for intended in self.backlog.drain(..room) {
+            let overhead = Transaction::overhead(self.committee.client_signatures);
+            let length = (self.load.transaction_bytes as usize).saturating_sub(overhead).max(8);
+            let mut payload = vec![0; length];
+            payload[..8].copy_from_slice(&self.stream.below(self.load.keys.max(1)).to_le_bytes());
+            // The value need not be random to a protocol, but must differ from the next one.
+            let value = &mut payload[8..];
+            let word = self.sequence.to_le_bytes();
+            value.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&word[..chunk.len()]));
+            let transaction =
+                Transaction::new(&self.committee, &self.signer, self.sequence, &payload);
+            let waiting =
+                Waiting { intended, transaction: transaction.clone(), replies: Vec::new() };
+            self.waiting.insert(self.sequence, waiting);
+            self.retries.push_back((now + self.load.retry, self.sequence));
+            self.sequence += 1;
+            self.submitted += 1;
+            transactions.push(transaction);
+        }
+        if transactions.is_empty() {
+            return Vec::new();
+        }
+        vec![Submission { to: self.leader, transactions }]
+    }
+    fn due_again(&mut self, now: Time) -> Vec<Transaction> {
+        let mut due = Vec::new();
+        while let Some(&(at, sequence)) = self.retries.front() {
+            if !self.waiting.contains_key(&sequence) {
+                self.retries.pop_front();
+                continue;
+            }
+            if at > now {
+                break;
+            }
+            self.retries.pop_front();
+            due.push(self.waiting[&sequence].transaction.clone());
+            self.retries.push_back((now + self.load.retry, sequence));
+        }
+        if !due.is_empty() {
+            self.leader = None;
+        }
+        due
+    }
+}

@@ -1,0 +1,42 @@
+//! The vocabulary of ByzLab: what a protocol is, what it may do, and what the hosts that run it see.
+//!
+//! Start at [`protocol`]: a consensus protocol is a pure function from inputs to effects.
+//! [`machine`] is the one adapter between such a function and the bytes that hosts move.
+//! [`host`] holds the parts that every host shares: mempool, execution and clients, all without I/O.
+//!
+//! Nothing in this crate opens a socket, reads a clock, starts a thread or rolls a die.
+
+pub mod accelerator;
+pub mod block;
+pub mod claim;
+pub mod codec;
+pub mod committee;
+pub mod crypto;
+pub mod host;
+pub mod id;
+pub mod machine;
+pub mod merkle;
+pub mod note;
+pub mod outcome;
+pub mod packet;
+pub mod protocol;
+pub mod random;
+pub mod registry;
+pub mod replica;
+pub mod time;
+pub mod transaction;
+
+pub use accelerator::{Accelerator, Reference};
+pub use block::{Block, Proof};
+pub use claim::{Claim, Invalid, Puzzle, Seal, Target};
+pub use committee::{Committee, Seat};
+pub use crypto::{Digest, PublicKey, Scheme, Signature, Signer, Statement};
+pub use id::{Height, ReplicaId, View};
+pub use machine::Machine;
+pub use note::Note;
+pub use packet::Packet;
+pub use protocol::{BatchLimit, BuildError, Effects, Input, Message, Protocol, Record, Saved};
+pub use registry::{Entry, Registry};
+pub use replica::{Action, Event, Replica, Ticket, To};
+pub use time::{Span, Time};
+pub use transaction::{Batch, Transaction};

@@ -1,0 +1,109 @@
+//! A message as bytes on the way, decoded and judged at most once however many receive it.
+
+use std::{
+    any::Any,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use crate::{
+    claim::{Claim, Invalid},
+    codec::{self, DecodeError},
+    committee::Committee,
+    id::ReplicaId,
+    protocol::Message,
+    random::fold_bytes,
+};
+use bytes::Bytes;
+
+/// Encoded bytes from one replica. Cheap to clone.
+///
+/// What follows from the bytes, the sender and the committee alone (the decoded message, its claims,
+/// their verdict) is computed by the first who asks and kept. In the simulator a broadcast to a thousand
+/// replicas is decoded once and its signature checked once; *charging* each receiver for both is the
+/// simulator's business.
+#[derive(Clone)]
+pub struct Packet(Arc<Inner>);
+
+struct Inner {
+    from: ReplicaId,
+    kind: &'static str,
+    bytes: Bytes,
+    fingerprint: u64,
+    decoded: OnceLock<Result<Box<dyn Any + Send + Sync>, DecodeError>>,
+    claims: OnceLock<Result<Vec<Claim>, Invalid>>,
+    verdict: OnceLock<bool>,
+}
+
+impl Packet {
+    /// A packet of a message that was just encoded.
+    pub fn outgoing<M: Message>(from: ReplicaId, message: &M) -> Self {
+        Self::new(from, message.kind(), codec::encode(message))
+    }
+    /// A packet as it came from the network; `from` was authenticated.
+    pub fn incoming(from: ReplicaId, bytes: Bytes) -> Self {
+        Self::new(from, "?", bytes)
+    }
+    fn new(from: ReplicaId, kind: &'static str, bytes: Bytes) -> Self {
+        let fingerprint = fold_bytes(u64::from(from.0), &bytes);
+        Self(Arc::new(Inner {
+            from,
+            kind,
+            bytes,
+            fingerprint,
+            decoded: OnceLock::new(),
+            claims: OnceLock::new(),
+            verdict: OnceLock::new(),
+        }))
+    }
+    /// Who sent it.
+    pub fn from(&self) -> ReplicaId {
+        self.0.from
+    }
+    /// The message's kind as its sender knows it; `"?"` for what came from a network.
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
+    }
+    /// The encoded message.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
+    /// A hash of sender and bytes for trace digests; not cryptographic.
+    pub fn fingerprint(&self) -> u64 {
+        self.0.fingerprint
+    }
+    /// The decoded message, if it is a canonical encoding of an `M`.
+    pub fn message<M: Message>(&self) -> Result<M, DecodeError> {
+        let decoded = self.0.decoded.get_or_init(|| {
+            codec::decode::<M>(&self.0.bytes).map(|m| Box::new(m) as Box<dyn Any + Send + Sync>)
+        });
+        match decoded.as_ref().map(|any| any.downcast_ref::<M>()) {
+            Ok(Some(message)) => Ok(message.clone()),
+            // First decoded by a replica that runs another protocol.
+            Ok(None) | Err(_) => codec::decode(&self.0.bytes),
+        }
+    }
+    /// What must hold before `M`'s protocol may see `message`, which is this packet's.
+    pub fn claims<M: Message>(
+        &self,
+        message: &M,
+        committee: &Committee,
+    ) -> Result<&[Claim], Invalid> {
+        let claims = self.0.claims.get_or_init(|| message.claims(self.0.from, committee));
+        claims.as_deref().map_err(|invalid| *invalid)
+    }
+    /// The claims, once a replica has asked for them; empty before.
+    pub fn known_claims(&self) -> &[Claim] {
+        self.0.claims.get().and_then(|claims| claims.as_deref().ok()).unwrap_or_default()
+    }
+    /// Whether all claims hold, computed by `check` unless it is known.
+    pub fn verdict(&self, check: impl FnOnce(&[Claim]) -> bool) -> bool {
+        *self.0.verdict.get_or_init(|| check(self.known_claims()))
+    }
+}
+
+impl fmt::Debug for Packet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Packet({} from {}, {} B)", self.kind(), self.from(), self.bytes().len())
+    }
+}

@@ -1,0 +1,130 @@
+//! How a protocol is swapped: a table of entries, by name.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    block::Block,
+    claim::{Claim, Invalid},
+    committee::{Committee, Seat},
+    crypto::Signer,
+    machine::Machine,
+    protocol::{BuildError, Protocol, Saved},
+    replica::Replica,
+};
+
+/// One protocol in the table.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// Its name in experiment files.
+    pub name: &'static str,
+    /// One line: what it is and where it was published.
+    pub about: &'static str,
+    build: BuildFn,
+    resolve: fn(&toml::Table) -> Result<toml::Table, BuildError>,
+    schema: fn() -> schemars::Schema,
+    audit: fn(&Block, &Committee) -> Result<Vec<Claim>, Invalid>,
+    replies: fn(&Committee) -> usize,
+}
+
+type BuildFn = fn(Seat, Signer, &toml::Table, Saved<'_>) -> Result<Box<dyn Replica>, BuildError>;
+
+impl Entry {
+    /// The entry of protocol `P`.
+    pub const fn of<P: Protocol>(name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about,
+            build: |seat, signer, params, saved| {
+                let params = parse::<P::Params>(params)?;
+                Ok(Box::new(Machine::<P>::new(seat, signer, params, saved)?))
+            },
+            resolve: |params| to_table(&parse::<P::Params>(params)?),
+            schema: schema_of::<P::Params>,
+            audit: P::audit,
+            replies: P::replies,
+        }
+    }
+    /// Seats a replica. Unknown or ill-typed parameters are errors that name the known ones.
+    pub fn build(
+        &self,
+        seat: Seat,
+        signer: Signer,
+        params: &toml::Table,
+        saved: Saved<'_>,
+    ) -> Result<Box<dyn Replica>, BuildError> {
+        (self.build)(seat, signer, params, saved)
+    }
+    /// `params` with every default filled in.
+    pub fn resolve(&self, params: &toml::Table) -> Result<toml::Table, BuildError> {
+        (self.resolve)(params)
+    }
+    /// The JSON schema of the parameters, with their docs.
+    pub fn schema(&self) -> schemars::Schema {
+        (self.schema)()
+    }
+    /// See [`Protocol::audit`].
+    pub fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
+        (self.audit)(block, committee)
+    }
+    /// See [`Protocol::replies`].
+    pub fn replies(&self, committee: &Committee) -> usize {
+        (self.replies)(committee)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({})", self.name)
+    }
+}
+
+fn parse<T: DeserializeOwned>(params: &toml::Table) -> Result<T, BuildError> {
+    T::deserialize(toml::Value::Table(params.clone()))
+        .map_err(|e| BuildError(e.message().to_owned()))
+}
+
+fn to_table<T: Serialize>(params: &T) -> Result<toml::Table, BuildError> {
+    toml::Table::try_from(params).map_err(|e| BuildError(e.to_string()))
+}
+
+fn schema_of<T: JsonSchema>() -> schemars::Schema {
+    schemars::schema_for!(T)
+}
+
+/// The protocols that a program knows.
+#[derive(Clone, Debug, Default)]
+pub struct Registry(Vec<Entry>);
+
+impl Registry {
+    /// A table of `entries`.
+    ///
+    /// # Panics
+    /// If two have one name.
+    pub fn new(entries: &[Entry]) -> Self {
+        entries.iter().fold(Self::default(), |table, &entry| table.with(entry))
+    }
+    /// This table with one entry more.
+    ///
+    /// # Panics
+    /// If its name is taken.
+    pub fn with(mut self, entry: Entry) -> Self {
+        let taken = self.0.iter().any(|e| e.name == entry.name);
+        assert!(!taken, "two protocols are called `{}`", entry.name);
+        self.0.push(entry);
+        self
+    }
+    /// All entries, in the order of the table.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+    /// The entry called `name`, or an error that names the known ones.
+    pub fn find(&self, name: &str) -> Result<Entry, BuildError> {
+        self.0.iter().find(|e| e.name == name).copied().ok_or_else(|| {
+            let known: Vec<_> = self.0.iter().map(|e| e.name).collect();
+            BuildError(format!("unknown protocol `{name}`; known are {}", known.join(", ")))
+        })
+    }
+}
