@@ -17,7 +17,7 @@ use crate::{
     packet::Packet,
     protocol::{BuildError, Effect, Effects, Input, Message, Protocol, Saved},
     replica::{Action, Event, Replica, Ticket, To},
-    time::Time,
+    time::{Span, Time},
 };
 
 /// The most messages of one peer that wait for their claims to be proven; more are dropped with a note.
@@ -75,6 +75,7 @@ impl<P: Protocol> Machine<P> {
         if !self.seat.committee.contains(from) {
             return refuse("?", "from nobody in the committee");
         }
+        let packet = packet.read_as::<P::Message>();
         let Ok(message) = packet.message::<P::Message>() else {
             return refuse("?", "not a canonical message of this protocol");
         };
@@ -132,13 +133,13 @@ impl<P: Protocol> Machine<P> {
             }
             let mut list = std::mem::take(&mut self.out.list);
             for effect in list.drain(..) {
-                self.record(effect, actions);
+                self.record(now, effect, actions);
             }
             self.out.list = list; // keeps its allocation
         }
     }
 
-    fn record(&mut self, effect: Effect<P>, actions: &mut Vec<Action>) {
+    fn record(&mut self, now: Time, effect: Effect<P>, actions: &mut Vec<Action>) {
         let me = self.seat.me;
         match effect {
             Effect::Send { to, message } => {
@@ -152,7 +153,8 @@ impl<P: Protocol> Machine<P> {
                 }
             }
             Effect::Arm { timer, at } => {
-                self.timers.insert(timer, at);
+                // Strictly later, so that a timeout of zero cannot stop time.
+                self.timers.insert(timer, at.max(now + Span::ns(1)));
             }
             Effect::Disarm(timer) => {
                 self.timers.remove(&timer);

@@ -72,6 +72,16 @@ impl Packet {
     pub fn fingerprint(&self) -> u64 {
         self.0.fingerprint
     }
+    /// This packet for a receiver whose messages are `M`s: itself, or a fresh copy of the bytes if one that
+    /// runs another protocol has read it already. What is kept of a packet is true of one type alone.
+    #[must_use]
+    pub fn read_as<M: Message>(&self) -> Self {
+        match self.0.decoded.get() {
+            Some(Ok(any)) if any.is::<M>() => self.clone(),
+            None => self.clone(),
+            Some(_) => Self::new(self.0.from, self.0.kind, self.0.bytes.clone()),
+        }
+    }
     /// The decoded message, if it is a canonical encoding of an `M`.
     pub fn message<M: Message>(&self) -> Result<M, DecodeError> {
         let decoded = self.0.decoded.get_or_init(|| {

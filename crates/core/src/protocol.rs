@@ -223,7 +223,8 @@ impl<P: Protocol> Effects<P> {
     pub fn relay(&mut self, except: ReplicaId, message: P::Message) {
         self.list.push(Effect::Send { to: To::Neighbours { except: Some(except) }, message });
     }
-    /// Arms `timer`, replacing it if it is armed. A moment that is not later than now falls due at once.
+    /// Arms `timer`, replacing it if it is armed. A moment that is not later than now means the next
+    /// nanosecond.
     pub fn arm(&mut self, timer: P::Timer, at: Time) {
         self.list.push(Effect::Arm { timer, at });
     }
