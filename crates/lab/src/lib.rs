@@ -1,1 +1,4 @@
+//! Experiments, runs, records, reports, and the `byzlab` command.
 
+pub mod folder;
+pub mod record;

@@ -1,0 +1,137 @@
+//! The results folder of one experiment: what lies in it, and how it is read.
+//!
+//! ```text
+//! results/quickstart-1/
+//!   manifest.json    what made these results: spec digest, commit, toolchain, machine (`Manifest`)
+//!   spec.toml        the resolved experiment file: every default filled in; it runs again as it is
+//!   records.jsonl    one `Record` a run, one a line, in order of run number
+//!   runs.csv         one row a run: the summary in columns
+//!   timeline.csv     one row an interval of a run (throughput and median latency over time)
+//!   heights.csv      one row a replica and interval (ledger heights over time)
+//!   latency.csv      one row a latency bucket of a run (the CDF)
+//!   traffic.csv      one row a message kind of a run
+//!   producers.csv    one row a replica of a run (share of blocks)
+//!   report.html      made from the files above and from nothing else
+//! ```
+//! The CSV files say in another form what `records.jsonl` says; column names carry units, and `run`
+//! leads back to the record.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::record::Record;
+
+/// The manifest's file name.
+pub const MANIFEST: &str = "manifest.json";
+/// The resolved experiment file's name.
+pub const SPEC: &str = "spec.toml";
+/// The records' file name.
+pub const RECORDS: &str = "records.jsonl";
+/// The report's file name.
+pub const REPORT: &str = "report.html";
+
+/// What made a folder of results: enough to find the numbers' origin and to make them again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The experiment's name.
+    pub name: String,
+    /// What the experiment shows, in the experimenter's words.
+    pub about: String,
+    /// The version of byzlab.
+    pub byzlab: String,
+    /// The commit that the program was built from, with `"+changes"` if the tree had any; null if unknown.
+    pub commit: Option<String>,
+    /// SHA-256 of the `Cargo.lock` the program was built with; null if unknown.
+    pub lock_digest: Option<String>,
+    /// The compiler, as it names itself.
+    pub toolchain: String,
+    /// `"release"` or `"debug"`; numbers of a debug build say nothing about speed.
+    pub profile: String,
+    /// SHA-256 of `spec.toml`.
+    pub spec_digest: String,
+    /// `--set` edits made on the command line, as given; already in `spec.toml`.
+    pub set: Vec<String>,
+    /// When the first run began, RFC 3339, UTC.
+    pub started: String,
+    /// How long all runs together took.
+    pub wall_s: f64,
+    /// The machine that ran it; no names, no paths.
+    pub machine: Machine,
+    /// What proved claims and hashed.
+    pub accelerator: String,
+    /// The trace digest of each simulated run, by run number.
+    pub trace_digests: IndexMap<String, String>,
+    /// What a reader of the numbers must know: other load on the machine, a debug build, unsigned
+    /// transactions, simulated signatures.
+    pub notes: Vec<String>,
+}
+
+/// A machine, without its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// The processor's model.
+    pub cpu: String,
+    /// Logical cores that the program may use.
+    pub cores: usize,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Operating system and architecture.
+    pub system: String,
+    /// The one-minute load average when the first run began, where the system gives one.
+    pub load_average: Option<f64>,
+}
+
+/// A results folder that exists.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// The folder at `path`, which must hold a manifest.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self(path.to_owned());
+        anyhow::ensure!(
+            folder.0.join(MANIFEST).is_file(),
+            "{} is no results folder: it has no {MANIFEST}",
+            path.display()
+        );
+        Ok(folder)
+    }
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+    /// What made it.
+    pub fn manifest(&self) -> Result<Manifest> {
+        let text = self.read(MANIFEST)?;
+        serde_json::from_str(&text).with_context(|| format!("in {MANIFEST}"))
+    }
+    /// The resolved experiment file.
+    pub fn spec(&self) -> Result<String> {
+        self.read(SPEC)
+    }
+    /// All records, in order of run number.
+    pub fn records(&self) -> Result<Vec<Record>> {
+        let path = self.0.join(RECORDS);
+        let file =
+            fs::File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let mut records = Vec::new();
+        for (number, line) in BufReader::new(file).lines().enumerate() {
+            let line = line.with_context(|| format!("cannot read {}", path.display()))?;
+            let record = serde_json::from_str::<Record>(&line);
+            records.push(record.with_context(|| format!("in {RECORDS}, line {}", number + 1))?);
+        }
+        records.sort_by_key(|record| record.run);
+        Ok(records)
+    }
+    fn read(&self, name: &str) -> Result<String> {
+        let path = self.0.join(name);
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+}
