@@ -1,1 +1,14 @@
+//! Consensus protocols, one file or folder each, and the table of them.
 
+use byzlab_core::{Entry, Registry};
+
+pub mod central;
+
+/// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
+static BUILTIN: &[Entry] =
+    &[Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")];
+
+/// The table of built-in protocols.
+pub fn builtin() -> Registry {
+    Registry::new(BUILTIN)
+}
