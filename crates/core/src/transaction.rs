@@ -178,6 +178,11 @@ impl Batch {
     pub fn byte_len(&self) -> usize {
         self.0.bytes.len()
     }
+    /// All transactions as they travel, each behind its length as u32 LE. Shared, not copied:
+    /// with the root, what [`parse`](Self::parse) makes the batch of again.
+    pub fn bytes(&self) -> &Bytes {
+        &self.0.bytes
+    }
     /// The transactions, in order.
     pub fn transactions(&self) -> impl ExactSizeIterator<Item = Transaction> + '_ {
         (0..self.len()).map(|i| Transaction(self.0.bytes.slice(self.0.range(i))))
@@ -200,7 +205,8 @@ impl Batch {
         }
         Ok(())
     }
-    fn parse(root: Digest, bytes: Bytes) -> Result<Self, Invalid> {
+    /// The batch of these [bytes](Self::bytes) that states this root, which is not checked here.
+    pub fn parse(root: Digest, bytes: Bytes) -> Result<Self, Invalid> {
         if bytes.len() > BATCH_BYTES_MAX {
             return Err(Invalid("a batch of too many bytes"));
         }
