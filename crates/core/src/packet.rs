@@ -106,6 +106,10 @@ impl Packet {
     pub fn known_claims(&self) -> &[Claim] {
         self.0.claims.get().and_then(|claims| claims.as_deref().ok()).unwrap_or_default()
     }
+    /// The verdict, if somebody asked for it before.
+    pub fn known_verdict(&self) -> Option<bool> {
+        self.0.verdict.get().copied()
+    }
     /// Whether all claims hold, computed by `check` unless it is known.
     pub fn verdict(&self, check: impl FnOnce(&[Claim]) -> bool) -> bool {
         *self.0.verdict.get_or_init(|| check(self.known_claims()))
