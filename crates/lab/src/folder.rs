@@ -5,20 +5,15 @@
 //!   manifest.json    what made these results: spec digest, commit, toolchain, machine (`Manifest`)
 //!   spec.toml        the resolved experiment file: every default filled in; it runs again as it is
 //!   records.jsonl    one `Record` a run, one a line, in order of run number
-//!   runs.csv         one row a run: the summary in columns
-//!   timeline.csv     one row an interval of a run (throughput and median latency over time)
-//!   heights.csv      one row a replica and interval (ledger heights over time)
-//!   latency.csv      one row a latency bucket of a run (the CDF)
-//!   traffic.csv      one row a message kind of a run
-//!   producers.csv    one row a replica of a run (share of blocks)
+//!   *.csv            the data of one figure each, one observation a row
 //!   report.html      made from the files above and from nothing else
+//!   ledgers/         the replicas' folders of runs on `quic`, if the experiment keeps them
 //! ```
-//! The CSV files say in another form what `records.jsonl` says; column names carry units, and `run`
-//! leads back to the record.
+//! The CSV files say in another form what `records.jsonl` says; names of columns carry units.
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, BufWriter},
     path::{Path, PathBuf},
 };
 
@@ -88,11 +83,48 @@ pub struct Machine {
     pub load_average: Option<f64>,
 }
 
+/// The folder of the replicas' folders.
+pub const LEDGERS: &str = "ledgers";
+
 /// A results folder that exists.
 #[derive(Clone, Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
+    /// A new folder at `path`, which must be missing or empty.
+    ///
+    /// # Errors
+    /// If something lies there: results are never overwritten.
+    pub fn create(path: &Path) -> Result<Self> {
+        let what = || format!("cannot create the results folder {}", path.display());
+        fs::create_dir_all(path).with_context(what)?;
+        let mut entries = fs::read_dir(path).with_context(what)?;
+        anyhow::ensure!(
+            entries.next().is_none(),
+            "{} is not empty, and results are never overwritten",
+            path.display()
+        );
+        Ok(Self(path.to_owned()))
+    }
+    /// A new folder `results/NAME-N` with the first free number.
+    ///
+    /// # Errors
+    /// If folders cannot be created here.
+    pub fn create_numbered(name: &str) -> Result<Self> {
+        let results = Path::new("results");
+        fs::create_dir_all(results).context("cannot create the folder `results`")?;
+        for number in 1_u64.. {
+            let path = results.join(format!("{name}-{number}"));
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Self(path)),
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(e) => {
+                    return Err(e).with_context(|| format!("cannot create {}", path.display()));
+                }
+            }
+        }
+        unreachable!("a folder system holds fewer folders than that")
+    }
     /// The folder at `path`, which must hold a manifest.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self(path.to_owned());
@@ -115,6 +147,31 @@ impl Folder {
     /// The resolved experiment file.
     pub fn spec(&self) -> Result<String> {
         self.read(SPEC)
+    }
+    /// Writes one of its files, replacing it.
+    ///
+    /// # Errors
+    /// If the operating system does not let us.
+    pub fn write(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.0.join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+    /// Writes the manifest.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<()> {
+        let text = serde_json::to_string_pretty(manifest).context("a manifest is JSON")?;
+        self.write(MANIFEST, &(text + "\n"))
+    }
+    /// The file of records, open for appending.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn append_records(&self) -> Result<BufWriter<fs::File>> {
+        let path = self.0.join(RECORDS);
+        let file = fs::OpenOptions::new().create(true).append(true).open(&path);
+        file.map(BufWriter::new).with_context(|| format!("cannot write {}", path.display()))
     }
     /// All records, in order of run number.
     pub fn records(&self) -> Result<Vec<Record>> {

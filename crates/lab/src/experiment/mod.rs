@@ -1,0 +1,189 @@
+//! What an experiment file means: [`Experiment`], a list of [`Case`]s to run.
+//!
+//! A case is one run: one point of the sweep, one protocol, one host, one seed, every default filled in.
+
+mod check;
+
+use std::sync::Arc;
+
+use byzlab_core::{Entry, Registry};
+use indexmap::IndexMap;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+pub use check::RUNS_MAX;
+use check::{Chosen, Wrong, check};
+
+use crate::{
+    record::Identity,
+    spec::{Edit, Host, OneOrMany, Problem, Source, Spec},
+};
+
+/// A resolved experiment.
+#[derive(Clone, Debug)]
+pub struct Experiment {
+    /// The file with edits made and defaults filled in; the sweep still stands in it.
+    pub spec: Spec,
+    /// `spec` as a file: gives the same cases again.
+    pub resolved: String,
+    /// The runs, in order of number: by point, protocol, host, seed.
+    pub cases: Vec<Case>,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Its number.
+    pub run: usize,
+    /// What plots call its protocol.
+    pub label: String,
+    /// What the sweep sets here.
+    pub point: IndexMap<String, serde_json::Value>,
+    /// Where it runs.
+    pub host: Host,
+    /// Its seed.
+    pub seed: u64,
+    /// Its protocol.
+    pub entry: Entry,
+    /// The protocol's parameters, every default filled in.
+    pub params: Table,
+    /// Where the names of protocols are looked up.
+    pub registry: Arc<Registry>,
+    /// Everything else, the point's assignments made.
+    pub spec: Arc<Spec>,
+}
+
+impl Case {
+    /// What the run is, for its record.
+    pub fn identity(&self) -> Identity {
+        let spec = &self.spec;
+        let (scheme, durability) = match self.host {
+            Host::Sim => (spec.cluster.signatures, None),
+            Host::Quic => (byzlab_core::Scheme::Ed25519, Some(spec.quic.durability.to_string())),
+        };
+        Identity {
+            run: self.run,
+            label: self.label.clone(),
+            point: self.point.clone(),
+            protocol: self.entry.name.to_owned(),
+            host: self.host.name().to_owned(),
+            nodes: spec.cluster.nodes,
+            seed: self.seed,
+            client_signatures: spec.cluster.client_signatures,
+            scheme: format!("{scheme:?}").to_lowercase(),
+            durability,
+        }
+    }
+}
+
+impl Experiment {
+    /// Reads an experiment file, makes the edits of the command line, and resolves what comes out.
+    pub fn load(source: &Source, edits: &[Edit], registry: &Registry) -> Result<Self, Problem> {
+        toml::from_str::<Spec>(source.text()).map_err(|e| source.toml_problem(&e))?;
+        let plain = source.table()?;
+        interpret(&plain, registry).map_err(|wrong| wrong.shown_in(source))?;
+        let table = edited(&plain, edits, registry)?;
+        let (mut spec, chosen) =
+            interpret(&table, registry).map_err(|wrong| wrong.shown_in(source))?;
+        let cases = cases_of(&table, &spec, registry, source)?;
+        if !sweeps_protocols(&spec) {
+            spec.protocol = OneOrMany(chosen.iter().map(Chosen::to_table).collect());
+        }
+        let resolved = toml::to_string(&spec)
+            .map_err(|e| Problem::new(format!("cannot write the resolved file: {e}")))?;
+        Ok(Self { spec, resolved, cases })
+    }
+}
+
+/// A sweep over names has parameters that not every point knows; they are resolved at each point.
+fn sweeps_protocols(spec: &Spec) -> bool {
+    spec.sweep.keys().any(|key| key.starts_with("protocol") && key.ends_with("name"))
+}
+
+fn interpret(table: &Table, registry: &Registry) -> Result<(Spec, Vec<Chosen>), Wrong> {
+    let spec = Spec::deserialize(Value::Table(table.clone()));
+    let spec = spec.map_err(|e| Wrong::new(&[], e.message().to_owned()))?;
+    let chosen = check(&spec, registry)?;
+    Ok((spec, chosen))
+}
+
+/// The table with all edits made. If they make it wrong, the first that does so alone takes the blame.
+fn edited(plain: &Table, edits: &[Edit], registry: &Registry) -> Result<Table, Problem> {
+    let in_place = |edit: &Edit, problem: Problem| {
+        let text = format!("{}={}", edit.key, edit.value);
+        problem.at(Source::new("--set", &text).whole())
+    };
+    let with = |edits: &[Edit]| -> Result<Table, (Edit, Problem)> {
+        let mut table = plain.clone();
+        for edit in edits {
+            edit.apply(&mut table).map_err(|problem| (edit.clone(), problem))?;
+        }
+        Ok(table)
+    };
+    let table = with(edits).map_err(|(edit, problem)| in_place(&edit, problem))?;
+    let Err(wrong) = interpret(&table, registry) else { return Ok(table) };
+    for edit in edits {
+        let alone =
+            with(std::slice::from_ref(edit)).map_err(|(e, problem)| in_place(&e, problem))?;
+        if let Err(wrong) = interpret(&alone, registry) {
+            return Err(in_place(edit, wrong.into_problem()));
+        }
+    }
+    Err(wrong.into_problem().note("each --set alone is right; together they are not"))
+}
+
+fn cases_of(
+    table: &Table,
+    spec: &Spec,
+    registry: &Registry,
+    source: &Source,
+) -> Result<Vec<Case>, Problem> {
+    let mut cases = Vec::new();
+    let known = Arc::new(registry.clone());
+    for point in check::points(spec).map_err(|wrong| wrong.shown_in(source))? {
+        let mut here = table.clone();
+        let blame = |problem: Problem| {
+            let key = point.first().map_or("", |edit| edit.key.as_str());
+            let set = point.iter().map(|e| format!("{} = {}", e.key, e.value));
+            let set = set.collect::<Vec<_>>().join(", ");
+            problem.note(format!("in the sweep, at {set}")).at(source.problem(&["sweep", key], ""))
+        };
+        for edit in &point {
+            edit.apply(&mut here).map_err(blame)?;
+        }
+        let (spec, chosen) = interpret(&here, registry).map_err(|wrong| {
+            match wrong.path.is_empty() || !point.is_empty() {
+                true => blame(wrong.into_problem()),
+                false => wrong.shown_in(source),
+            }
+        })?;
+        let spec = Arc::new(spec);
+        let label = point.iter().map(|e| (e.key.clone(), json(&e.value)));
+        let label: IndexMap<_, _> = label.collect();
+        for protocol in &chosen {
+            for &host in &spec.host.0 {
+                for &seed in &spec.seeds.0 {
+                    cases.push(Case {
+                        run: cases.len(),
+                        label: protocol.label.clone(),
+                        point: label.clone(),
+                        host,
+                        seed,
+                        entry: protocol.entry,
+                        params: protocol.params.clone(),
+                        registry: known.clone(),
+                        spec: spec.clone(),
+                    });
+                }
+            }
+        }
+        if cases.len() > RUNS_MAX {
+            return Err(Problem::new(format!("more than {RUNS_MAX} runs")));
+        }
+    }
+    Ok(cases)
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    serde_json::to_value(value).unwrap_or_else(|_| value.to_string().into())
+}

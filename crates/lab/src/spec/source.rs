@@ -1,0 +1,163 @@
+//! An experiment file as text, and what is wrong with it, shown where it stands.
+
+use std::{fmt, fs, ops::Range, path::Path, sync::Arc};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use toml::de::{DeTable, DeValue};
+
+/// The largest experiment file that is read.
+pub const FILE_BYTES_MAX: u64 = 4 << 20;
+
+/// The text of an experiment file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    name: Arc<str>,
+    text: Arc<str>,
+}
+
+/// Something wrong with what the user gave: a file, a key, a value.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    title: String,
+    place: Option<(Source, Range<usize>)>,
+    label: String,
+    notes: Vec<String>,
+}
+
+impl Source {
+    /// Reads the file at `path`.
+    pub fn read(path: &Path) -> Result<Self, Problem> {
+        let cannot = |why: &dyn fmt::Display| {
+            Problem::new(format!("cannot read the experiment file {}: {why}", path.display()))
+        };
+        let length = fs::metadata(path).map_err(|e| cannot(&e))?.len();
+        if length > FILE_BYTES_MAX {
+            return Err(cannot(&format_args!("it is larger than {FILE_BYTES_MAX} bytes")));
+        }
+        let text = fs::read_to_string(path).map_err(|e| cannot(&e))?;
+        Ok(Self::new(&path.display().to_string(), &text))
+    }
+    /// A text that stands in a file called `name`.
+    pub fn new(name: &str, text: &str) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+    /// The text as a table.
+    pub fn table(&self) -> Result<toml::Table, Problem> {
+        toml::from_str(&self.text).map_err(|e| self.toml_problem(&e))
+    }
+    /// What a TOML error of this text looks like to the user.
+    pub fn toml_problem(&self, error: &toml::de::Error) -> Problem {
+        let (title, known) = split_known(error.message());
+        let place = error.span().map(|span| (self.clone(), self.trimmed(span)));
+        Problem { title, place, label: String::new(), notes: Vec::from_iter(known) }
+    }
+    /// A problem with the key or value at `path`, or in the nearest table above that the text has.
+    pub fn problem(&self, path: &[&str], title: impl Into<String>) -> Problem {
+        let place = self.locate(path).map(|span| (self.clone(), span));
+        Problem { place, ..Problem::new(title) }
+    }
+    /// A place that is the whole text; for texts of one line.
+    pub fn whole(&self) -> Problem {
+        let span = self.trimmed(0..self.text.len());
+        Problem { place: Some((self.clone(), span)), ..Problem::new("") }
+    }
+    /// Where the key at `path` stands; a step into an array is an index. Falls back on what is above.
+    fn locate(&self, path: &[&str]) -> Option<Range<usize>> {
+        let root = DeTable::parse(&self.text).ok()?;
+        let mut found = None;
+        let mut table = Some(root.get_ref());
+        let mut array: Option<&toml::de::DeArray<'_>> = None;
+        for step in path {
+            let value = if let Some(inner) = table {
+                let Some((key, value)) = inner.get_key_value(*step) else { break };
+                found = Some(key.span());
+                value
+            } else {
+                let index = step.parse::<usize>().ok();
+                let Some(value) = index.and_then(|i| array?.get(i)) else { break };
+                found = Some(value.span());
+                value
+            };
+            (table, array) = match value.get_ref() {
+                DeValue::Table(inner) => (Some(inner), None),
+                DeValue::Array(inner) => (None, Some(inner)),
+                _ => (None, None),
+            };
+        }
+        found.map(|span| self.trimmed(span))
+    }
+    /// The first line of a span: a whole table would bury what matters.
+    fn trimmed(&self, span: Range<usize>) -> Range<usize> {
+        let text = self.text.get(span.clone()).unwrap_or_default();
+        span.start..span.start + text.lines().next().map_or(0, str::len)
+    }
+}
+
+impl Problem {
+    /// A problem that stands in no file.
+    pub fn new(title: impl Into<String>) -> Self {
+        let (title, known) = split_known(&title.into());
+        Self { title, place: None, label: String::new(), notes: Vec::from_iter(known) }
+    }
+    /// With a word beside the place.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+    /// With a remark below.
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+    /// The same problem, in another place or in none.
+    pub fn at(self, place: Self) -> Self {
+        Self { place: place.place, ..self }
+    }
+    /// The problem as shown on a terminal.
+    pub fn styled(&self) -> String {
+        self.render(&Renderer::styled())
+    }
+    fn render(&self, renderer: &Renderer) -> String {
+        let title = Level::ERROR.primary_title(self.title.as_str());
+        let mut group = match &self.place {
+            None => Group::with_title(title),
+            Some((source, span)) => {
+                let mark = AnnotationKind::Primary.span(span.clone()).label(self.label.as_str());
+                let snippet = Snippet::source(source.text.as_ref()).path(source.name.as_ref());
+                title.element(snippet.annotation(mark))
+            }
+        };
+        for note in &self.notes {
+            group = group.element(Level::HELP.message(note.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+/// Takes serde's list of known names off a message: "unknown field `x`, expected one of `a`, `b`".
+fn split_known(message: &str) -> (String, Option<String>) {
+    let unknown = ["unknown field", "unknown variant", "unknown protocol", "unknown property"];
+    if !unknown.iter().any(|start| message.starts_with(start)) {
+        return (message.to_owned(), None);
+    }
+    let title =
+        |text: &str| text.replace("unknown field", "unknown key").replace("variant", "name");
+    for before in [", expected one of ", ", expected ", "; known are "] {
+        if let Some((what, known)) = message.split_once(before) {
+            return (title(what), Some(format!("known are {}", known.replace('`', ""))));
+        }
+    }
+    (title(message), None)
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(&Renderer::plain()))
+    }
+}
+
+impl std::error::Error for Problem {}
