@@ -1,0 +1,109 @@
+//! Signatures in batches, beside one at a time and beside the best batch verifier of another crate.
+//!
+//! `distinct`: every signature by another key, all of them seen before, as a node sees its clients
+//! again; `fresh` forgets them first. `repeated`: 64 keys, as a committee's.
+
+use std::hint::black_box;
+
+use byzlab_accel::Cpu;
+use byzlab_benches::{bytes, quick};
+use byzlab_core::{Accelerator, Claim, Reference, Scheme, Signer};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use ed25519_zebra::{Signature, VerificationKeyBytes, batch};
+use rand_chacha::ChaCha12Rng;
+use rand_core::SeedableRng;
+
+const WIDTHS: [usize; 6] = [1, 16, 64, 256, 1_024, 4_096];
+
+/// `width` claims over 64-byte statements by `keys` keys in turn.
+fn claims(width: usize, keys: usize) -> Vec<Claim> {
+    let signer = |i: usize| Signer::seeded(Scheme::Ed25519, 0, &(i % keys).to_string());
+    (0..width)
+        .map(|i| {
+            let (signer, statement) = (signer(i), bytes(i as u64, 64));
+            let signature = signer.sign(&statement);
+            Claim::Signed { by: signer.public(), statement: statement.into(), signature }
+        })
+        .collect()
+}
+
+/// The parts of a signature claim.
+fn parts(claim: &Claim) -> ([u8; 32], [u8; 64], &[u8]) {
+    match claim {
+        Claim::Signed { by, statement, signature } => (by.0, signature.0, statement),
+        other => unreachable!("{other:?} is not a signature"),
+    }
+}
+
+/// `ed25519_zebra`'s batches: one verdict for all.
+fn zebra_batch(claims: &[Claim]) -> bool {
+    let mut batch = batch::Verifier::new();
+    for (key, signature, statement) in claims.iter().map(parts) {
+        batch.queue((VerificationKeyBytes::from(key), Signature::from(signature), statement));
+    }
+    batch.verify(ChaCha12Rng::seed_from_u64(0)).is_ok()
+}
+
+/// One after another under the rule of RFC 8032, as `ed25519_dalek` reads it.
+fn dalek(claims: &[Claim]) -> bool {
+    claims.iter().map(parts).all(|(key, signature, statement)| {
+        ed25519_dalek::VerifyingKey::from_bytes(&key)
+            .is_ok_and(|key| key.verify_strict(statement, &signature.into()).is_ok())
+    })
+}
+
+fn single(c: &mut Criterion) {
+    let claims = claims(16, 16);
+    let mut group = c.benchmark_group("ed25519/single");
+    group.throughput(Throughput::Elements(claims.len() as u64));
+    group.bench_function("dalek", |b| b.iter(|| dalek(black_box(&claims))));
+    group.bench_function("zebra", |b| b.iter(|| Reference.check(black_box(&claims))));
+    group.finish();
+}
+
+fn batches(c: &mut Criterion, name: &str, keys: usize) {
+    let all = claims(4_096, keys);
+    for width in WIDTHS {
+        let claims = &all[..width];
+        let mut group = c.benchmark_group(format!("ed25519/{name}/{width}"));
+        group.throughput(Throughput::Elements(width as u64));
+        group.bench_function("zebra batch", |b| b.iter(|| zebra_batch(black_box(claims))));
+        let cpu = Cpu::new(Some(1));
+        group.bench_function("cpu", |b| b.iter(|| cpu.check(black_box(claims))));
+        if keys > 64 {
+            group.bench_function("cpu fresh", |b| {
+                let fresh = || Cpu::new(Some(1));
+                b.iter_batched(fresh, |cpu| cpu.check(black_box(claims)), BatchSize::SmallInput);
+            });
+        }
+        group.finish();
+    }
+}
+
+/// One wrong signature in a batch, and nothing but wrong ones.
+fn failures(c: &mut Criterion) {
+    let good = claims(1_024, 1_024);
+    for bad in [0, 1, 16, 1_024] {
+        let mut claims = good.clone();
+        for i in 0..bad {
+            if let Claim::Signed { signature, .. } = &mut claims[i * 1_024 / bad] {
+                signature.0[40] ^= 1;
+            }
+        }
+        let cpu = Cpu::new(Some(1));
+        let mut group = c.benchmark_group(format!("ed25519/{bad} bad of 1024"));
+        group.throughput(Throughput::Elements(1_024));
+        group.bench_function("cpu", |b| b.iter(|| cpu.check(black_box(&claims))));
+        group.finish();
+    }
+}
+
+fn all(c: &mut Criterion) {
+    single(c);
+    batches(c, "distinct", 4_096);
+    batches(c, "repeated", 64);
+    failures(c);
+}
+
+criterion_group!(name = benches; config = quick(); targets = all);
+criterion_main!(benches);

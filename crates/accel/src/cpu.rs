@@ -1,0 +1,137 @@
+//! The accelerator that every machine has.
+
+use std::{ops::Range, thread};
+
+use byzlab_core::{Accelerator, Claim, Digest, Puzzle, Seal, merkle};
+
+use crate::{
+    ed25519::{Item, Verifier},
+    sha256::{Scan, Sha256},
+    workers::Workers,
+};
+
+/// Less than so many bytes to hash are not worth waking another thread.
+const HASH_MIN: usize = 64 << 10;
+/// The leaves of a subtree that one thread reduces by itself: a power of two, so that subtrees are
+/// whole. Its digests (64 KiB) stay in a core's own cache.
+const SUBTREE: usize = 2_048;
+/// The nonces that one thread tries before it looks whether another has found one.
+const STRIDE: u64 = 1 << 12;
+/// The most strides each thread is given at once.
+const STRIDES_MAX: u64 = 256;
+
+/// Hashes, proves and searches on the CPU: several messages abreast in each core, and large work
+/// split over threads. Small work stays on the caller's thread.
+///
+/// Its answers are those of [`Reference`](byzlab_core::Reference), whatever the machine and however
+/// many threads.
+#[derive(Debug)]
+pub struct Cpu {
+    workers: Workers,
+    sha: Sha256,
+    verifier: Verifier,
+}
+
+impl Cpu {
+    /// An accelerator on `threads` threads, at least one; on as many as the machine has if not said.
+    ///
+    /// With one thread all work is done by the caller's. A simulator that runs seeds in parallel wants
+    /// that; a node wants more.
+    pub fn new(threads: Option<usize>) -> Self {
+        let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+        Self::with(threads, Sha256::detect())
+    }
+    /// One that does without special instructions for hashing: what the others are compared with.
+    pub fn portable(threads: usize) -> Self {
+        Self::with(threads, Sha256::Portable)
+    }
+    fn with(threads: usize, sha: Sha256) -> Self {
+        Self { workers: Workers::new(threads), sha, verifier: Verifier::default() }
+    }
+    fn hash(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Vec<Digest> {
+        let mut out = vec![Digest::default(); messages.len()];
+        let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
+        let parts = (bytes / HASH_MIN).clamp(1, 4 * self.workers.threads());
+        let part = messages.len().div_ceil(parts).max(1);
+        self.workers.each(messages, &mut out, part, |messages, out| {
+            self.sha.hash_many(prefix, messages, out);
+        });
+        out
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Accelerator for Cpu {
+    fn name(&self) -> String {
+        let threads = self.workers.threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("cpu ({threads} thread{plural}, {})", self.sha.name())
+    }
+
+    fn check(&self, claims: &[Claim]) -> Vec<bool> {
+        let mut verdicts = vec![false; claims.len()];
+        let (mut places, mut items) = (Vec::new(), Vec::new());
+        for (at, claim) in claims.iter().enumerate() {
+            match claim {
+                Claim::Signed { by, statement, signature } => {
+                    places.push(at);
+                    items.push(Item { by: *by, statement, signature: *signature });
+                }
+                Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
+                Claim::Work(seal) => verdicts[at] = seal.holds(),
+            }
+        }
+        for (at, holds) in places.into_iter().zip(self.verifier.check(&self.workers, &items)) {
+            verdicts[at] = holds;
+        }
+        verdicts
+    }
+
+    fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        self.hash(&[], messages)
+    }
+
+    fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        let mut leaves = self.hash(&[0], items);
+        // An odd node is carried up until it meets another; so the last subtree, which may be short,
+        // stands in the whole tree just as it does alone.
+        let mut tops = self.workers.map_parts(&mut leaves, SUBTREE, |part| self.sha.top(part));
+        merkle::bind(items.len(), self.sha.top(&mut tops))
+    }
+
+    fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
+        let scan = Scan::new(puzzle);
+        let try_range = |range: Range<u64>| {
+            let mut at = range.start;
+            while at < range.end {
+                at += self.sha.scan(&scan, at as u32, range.end - at)?;
+                let seal = Seal { puzzle: puzzle.clone(), nonce: at as u32 };
+                if seal.holds() {
+                    return Some(seal);
+                }
+                at += 1;
+            }
+            None
+        };
+        // The lowest nonce wins, so threads stay close together; the first stride is the caller's.
+        let (mut at, mut strides) = (nonces.start, 1);
+        while at < nonces.end {
+            let stride = |i: usize| {
+                let start = nonces.end.min(at + i as u64 * STRIDE);
+                try_range(start..nonces.end.min(start + STRIDE))
+            };
+            let found = self.workers.first(strides as usize, stride);
+            if found.is_some() {
+                return found;
+            }
+            at = at.saturating_add(strides * STRIDE);
+            strides = (2 * strides).min(STRIDES_MAX * self.workers.threads() as u64);
+        }
+        None
+    }
+}

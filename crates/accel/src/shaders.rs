@@ -1,0 +1,1 @@
+//! The WGSL kernels in `shaders/`, and the generators that write them.
