@@ -12,11 +12,22 @@
 //! threads hold a [`Reader`], and see a block once it is durable.
 
 mod audit;
+mod chain;
+pub mod disk;
 mod error;
+mod frame;
+mod mend;
+mod reader;
+mod recover;
+mod show;
 mod store;
+#[cfg(test)]
+mod tests;
 mod types;
 
-pub use audit::{Report, Summaries, Summary, show, verify};
+pub use audit::{Audit, DAMAGE_MAX, Report, verify};
 pub use error::StorageError;
-pub use store::{Reader, Store};
+pub use reader::Reader;
+pub use show::{Summaries, Summary, show};
+pub use store::{LOG_ROTATE, Store};
 pub use types::{Cut, Damage, Durability, Figures, Op, Opening, Part, Recovered};
