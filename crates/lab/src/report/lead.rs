@@ -1,0 +1,247 @@
+//! What a reader learns who reads no further: title, verdicts, and the results in a few sentences.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexSet;
+
+use super::{
+    html::Html,
+    model::{Group, Model, mark_label, why_nothing},
+    phases, words,
+};
+
+/// More panels than this are told as ranges, not one by one.
+const TOLD_MAX: usize = 4;
+
+/// Title, verdicts, summary.
+pub(super) fn header(model: &Model, html: &mut Html) {
+    let manifest = &model.manifest;
+    html.leaf("p", &[("class", "eyebrow")], "ByzLab report");
+    html.leaf("h1", &[], &manifest.name);
+    if !manifest.about.is_empty() {
+        html.leaf("p", &[("class", "about")], &manifest.about);
+    }
+    html.element("ul", &[("class", "badges"), ("aria-label", "Verdicts")], |html| {
+        for (kind, text) in badges(model) {
+            html.element("li", &[("class", kind)], |html| {
+                let sign = match kind {
+                    "good" => "✓",
+                    "bad" => "✗",
+                    _ => "!",
+                };
+                html.leaf("span", &[("aria-hidden", "true")], sign);
+                html.text(format!(" {text}"));
+            });
+        }
+    });
+    html.element("div", &[("class", "lead")], |html| {
+        html.leaf("p", &[], [what(model), results(model)].join(" "));
+        let rest = [faults(model), verdict(model)].join(" ");
+        html.leaf("p", &[], rest.trim());
+    });
+    if !manifest.notes.is_empty() {
+        html.element("aside", &[("class", "notes")], |html| {
+            html.leaf("h2", &[], "Read the numbers with this in mind");
+            html.element("ul", &[], |html| {
+                manifest.notes.iter().for_each(|note| html.leaf("li", &[], note));
+            });
+        });
+    }
+}
+
+/// Verdicts: class and text.
+fn badges(model: &Model) -> Vec<(&'static str, String)> {
+    let mut badges = Vec::new();
+    let runs = words::many(model.records.len(), "run");
+    let violations = violations(model);
+    badges.push(match violations {
+        0 => ("good", format!("no violation in {runs}")),
+        n => ("bad", format!("{} in {runs}", words::many(n, "violation"))),
+    });
+    let expected: Vec<_> = model.records.iter().flat_map(|r| &r.expectations).collect();
+    let held = expected.iter().filter(|verdict| verdict.holds).count();
+    if held < expected.len() {
+        badges.push((
+            "bad",
+            format!("{} of {} expectations fail", expected.len() - held, expected.len()),
+        ));
+    } else if held > 0 {
+        badges.push(("good", format!("{} met", words::many(held, "expectation"))));
+    }
+    let idle = model.records.iter().filter(|r| r.summary.committed_transactions == 0).count();
+    if idle > 0 {
+        badges.push(("warn", format!("{} committed nothing", words::many(idle, "run"))));
+    }
+    if model.manifest.profile != "release" {
+        badges.push(("warn", format!("{} build: not for speed", model.manifest.profile)));
+    }
+    if model.records.iter().any(|r| !r.client_signatures) {
+        badges.push(("warn", "client signatures off".into()));
+    }
+    if model.records.iter().any(|r| r.scheme == "simulated") {
+        badges.push(("warn", "signatures simulated in some runs".into()));
+    }
+    badges
+}
+
+fn violations(model: &Model) -> usize {
+    model.records.iter().map(|r| r.summary.violations.len()).sum()
+}
+
+/// What was run.
+fn what(model: &Model) -> String {
+    let hosts: Vec<_> = model.hosts().into_iter().map(words::host).collect();
+    let nodes: IndexSet<_> = model.groups.iter().map(|g| g.nodes).collect();
+    let nodes: Vec<_> = nodes.iter().map(u16::to_string).collect();
+    let replicas = if nodes == ["1"] { "replica" } else { "replicas" };
+    let seeds = match model.groups.iter().map(|g| g.runs.len()).max() {
+        None | Some(1) => "one seed each".to_owned(),
+        Some(n) => format!("up to {n} seeds each, of which figures are means"),
+    };
+    format!(
+        "{} of {} with {} {replicas}, {}; {seeds}.",
+        words::capital(&words::many(model.records.len(), "run")),
+        words::list(&model.labels()),
+        words::list(&nodes),
+        words::list(&hosts)
+    )
+}
+
+/// Throughput and latency: a sentence a host, or a range a protocol for a sweep.
+fn results(model: &Model) -> String {
+    let panels = model.panels();
+    if panels.len() > TOLD_MAX {
+        return ranges(model);
+    }
+    let sentence = |panel: &super::model::Panel<'_>| {
+        let mut groups = panel.groups.clone();
+        groups.sort_by(|a, b| throughput(b).total_cmp(&throughput(a)));
+        let some: Vec<_> = groups.iter().filter(|g| g.committed() > 0).enumerate().collect();
+        let mut parts = Vec::new();
+        if !some.is_empty() {
+            parts.push(words::list(
+                &some.iter().map(|(i, g)| result(g, *i == 0)).collect::<Vec<_>>(),
+            ));
+        }
+        let none = groups.iter().filter(|g| g.committed() == 0);
+        parts.extend(
+            none.map(|g| format!("{} committed nothing ({})", g.label, why_nothing(&g.runs[0]))),
+        );
+        format!("{}, {}.", panel.title, parts.join("; "))
+    };
+    panels.iter().map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+fn throughput(group: &Group) -> f64 {
+    group.mean(|r| Some(r.summary.throughput_tps)).map_or(0.0, |mean| mean.value)
+}
+
+/// `pbft committed 948 transactions/s (median latency 6.4 ms)`; after the first one shorter.
+fn result(group: &Group, first: bool) -> String {
+    let rate = words::number(throughput(group));
+    let median = group.mean(|r| r.summary.latency_ms.p50);
+    let median = median.map_or("–".into(), |m| words::ms(m.value));
+    if first {
+        format!("{} committed {rate} transactions/s (median latency {median})", group.label)
+    } else {
+        format!("{} {rate} ({median})", group.label)
+    }
+}
+
+fn ranges(model: &Model) -> String {
+    let mut all: BTreeMap<(usize, &str), Vec<&Group>> = BTreeMap::new();
+    for group in &model.groups {
+        all.entry((group.style.0, &group.host)).or_default().push(group);
+    }
+    let sentence = |groups: &Vec<&Group>| {
+        let rates: Vec<f64> = groups.iter().map(|group| throughput(group)).collect();
+        let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = rates.iter().copied().fold(0.0, f64::max);
+        format!(
+            "Over {}, {} committed between {} and {} transactions/s {}.",
+            words::many(groups.len(), "point"),
+            groups[0].label,
+            words::number(least),
+            words::number(most),
+            words::host(&groups[0].host)
+        )
+    };
+    all.values().map(sentence).collect::<Vec<_>>().join(" ")
+}
+
+/// What was done to the cluster, and how each protocol took it.
+fn faults(model: &Model) -> String {
+    let hit: Vec<&Group> = model.groups.iter().filter(|g| !g.marks().is_empty()).collect();
+    let Some(first) = hit.first() else { return "Nothing was done to the cluster.".into() };
+    let moments = first
+        .marks()
+        .iter()
+        .take(6)
+        .map(|mark| format!("{} at {}", mark_label(mark), words::seconds(mark.at_s)));
+    let mut text = format!("Faults: {}", words::list(&moments.collect::<Vec<_>>()));
+    if first.marks().len() > 6 {
+        text.push_str(&format!(" and {} more", first.marks().len() - 6));
+    }
+    if hit.iter().any(|g| labels(g) != labels(first)) {
+        text.push_str(" (other runs differ)");
+    }
+    text.push('.');
+    if hit.len() > 2 * TOLD_MAX {
+        return text;
+    }
+    for host in model.hosts() {
+        let here: Vec<_> = hit.iter().filter(|group| group.host == host).collect();
+        let told: Vec<_> = here.iter().filter_map(|g| Some(kept(g, phases::kept(g)?))).collect();
+        if told.is_empty() {
+            continue;
+        }
+        let place = words::capital(&words::host(host));
+        let until = match first.marks().get(1) {
+            Some(second) => {
+                format!("between {} and {}", mark_label(&first.marks()[0]), mark_label(second))
+            }
+            None => format!("after {}", mark_label(&first.marks()[0])),
+        };
+        text.push_str(&format!(" {place}, {until}, {}.", words::list(&told)));
+    }
+    text
+}
+
+fn kept(group: &Group, share: f64) -> String {
+    let name = match group.point.is_empty() {
+        true => group.label.clone(),
+        false => format!("{} ({})", group.label, group.point_label()),
+    };
+    if share < 0.005 {
+        return format!("{name} stopped");
+    }
+    format!("{name} kept {} of its throughput", words::percent(share))
+}
+
+fn labels(group: &Group) -> Vec<String> {
+    group.marks().iter().map(mark_label).collect()
+}
+
+/// Violations and expectations.
+fn verdict(model: &Model) -> String {
+    let mut by_property: BTreeMap<&str, usize> = BTreeMap::new();
+    for violation in model.records.iter().flat_map(|r| &r.summary.violations) {
+        *by_property.entry(&violation.property).or_default() += 1;
+    }
+    let seen: Vec<_> = by_property.iter().map(|(name, n)| format!("{name} {n} times")).collect();
+    let mut text = if seen.is_empty() {
+        "No checker saw a violation.".to_owned()
+    } else {
+        format!("Checkers saw violations: {}.", words::list(&seen))
+    };
+    let failed: IndexSet<_> = model
+        .records
+        .iter()
+        .flat_map(|r| r.expectations.iter().filter(|v| !v.holds).map(|v| v.property.as_str()))
+        .collect();
+    if !failed.is_empty() {
+        let failed: Vec<_> = failed.into_iter().collect();
+        text.push_str(&format!(" Expected and not seen: {}.", words::list(&failed)));
+    }
+    text
+}

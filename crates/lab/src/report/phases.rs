@@ -1,0 +1,123 @@
+//! A run cut at its faults: how much was committed before, during and after.
+
+use super::{
+    model::{Group, mark_label},
+    stats::Mean,
+    tables::intervals,
+    words,
+};
+use crate::record::Record;
+
+/// Marks nearer than this are one moment.
+const TOGETHER_S: f64 = 0.05;
+
+/// A stretch between two faults.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Phase {
+    /// What began it: `"before"`, `"after crash r1"`.
+    pub name: String,
+    /// Its beginning.
+    pub from_s: f64,
+    /// Its end.
+    pub to_s: f64,
+}
+
+/// The phases of a run; one alone if nothing was done to the cluster.
+pub(super) fn of(run: &Record) -> Vec<Phase> {
+    let end = run.summary.duration_s.max(run.timeline.last().map_or(0.0, |moment| moment.at_s));
+    let mut phases = vec![Phase { name: "before".into(), from_s: 0.0, to_s: end }];
+    for mark in &run.marks {
+        let at = mark.at_s.clamp(0.0, end);
+        let last = phases.last_mut().expect("a run has a first phase");
+        if phases_are_one(last, at) {
+            last.name = format!("{}, {}", last.name, mark_label(mark));
+            continue;
+        }
+        last.to_s = at;
+        phases.push(Phase { name: format!("after {}", mark_label(mark)), from_s: at, to_s: end });
+    }
+    phases
+}
+
+fn phases_are_one(last: &Phase, at: f64) -> bool {
+    last.name != "before" && at - last.from_s < TOGETHER_S
+}
+
+/// Transactions a second within a phase; an interval that a fault cuts counts by the part of it that lies
+/// within. `None` if the timeline says nothing of the phase.
+pub(super) fn rate(run: &Record, phase: &Phase) -> Option<f64> {
+    let (mut committed, mut covered) = (0.0, 0.0);
+    for (from, moment) in intervals(run) {
+        let within = moment.at_s.min(phase.to_s) - from.max(phase.from_s);
+        if within > 0.0 {
+            committed += moment.committed_transactions as f64 * within / (moment.at_s - from);
+            covered += within;
+        }
+    }
+    (covered > 0.0).then(|| committed / covered)
+}
+
+/// The mean rate of a group's runs in their `index`-th phase.
+pub(super) fn mean_rate(group: &Group, index: usize) -> Option<Mean> {
+    group.mean(|run| rate(run, of(run).get(index)?))
+}
+
+/// How much of the throughput before the first fault was left until the next; `None` without a fault or
+/// without throughput before it.
+pub(super) fn kept(group: &Group) -> Option<f64> {
+    let before = mean_rate(group, 0)?.value;
+    let after = mean_rate(group, 1)?.value;
+    (before > 0.0).then(|| after / before)
+}
+
+/// The longest stretch of whole intervals without a commit after the first commit.
+pub(super) fn longest_pause(run: &Record) -> Option<f64> {
+    let mut silent_since = None;
+    let mut longest = None;
+    for (from, moment) in intervals(run) {
+        if moment.committed_transactions > 0 {
+            silent_since = Some(moment.at_s);
+        }
+        if let Some(since) = silent_since {
+            let pause = if moment.committed_transactions > 0 { 0.0 } else { moment.at_s - since };
+            longest = Some(f64::max(longest.unwrap_or(0.0), pause));
+        }
+        debug_assert!(from <= moment.at_s);
+    }
+    longest
+}
+
+/// When replicas were down, by the marks: spans of shade for a figure.
+pub(super) fn outages(run: &Record) -> Vec<(f64, f64)> {
+    let mut spans = Vec::new();
+    let end = run.summary.duration_s;
+    for (i, mark) in run.marks.iter().enumerate() {
+        let Some(closes) = closing(&mark.what) else { continue };
+        let close = run.marks[i..].iter().find(|m| m.replica == mark.replica && m.what == closes);
+        spans.push((mark.at_s, close.map_or(end, |m| m.at_s)));
+    }
+    // Overlapping shades would look like a third state.
+    spans.sort_by(|a: &(f64, f64), b| a.0.total_cmp(&b.0));
+    let mut merged: Vec<(f64, f64)> = Vec::new();
+    for (from, to) in spans {
+        match merged.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
+}
+
+/// What ends a fault.
+fn closing(what: &str) -> Option<&'static str> {
+    match what {
+        "crash" | "kill" | "stop" => Some("restart"),
+        "partition" => Some("heal"),
+        _ => None,
+    }
+}
+
+/// The span of an interval in the timelines, in words: how fine pauses are known.
+pub(super) fn resolution(run: &Record) -> Option<String> {
+    intervals(run).next().map(|(from, moment)| words::seconds(moment.at_s - from))
+}

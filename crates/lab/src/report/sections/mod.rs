@@ -1,0 +1,86 @@
+//! The sections of the report, each in its room.
+
+mod checks;
+mod control;
+mod course;
+mod latency;
+mod provenance;
+mod runs;
+mod sweep;
+mod traffic;
+
+use super::{
+    html::Html,
+    marks,
+    model::{Group, Panel},
+    page::Context,
+};
+
+/// A section puts itself on the page, or nothing if it has nothing to say.
+type Section = fn(&Context<'_>, &mut Html);
+
+/// All sections in order.
+pub(super) const ALL: [Section; 8] = [
+    runs::section,
+    checks::section,
+    course::section,
+    latency::section,
+    sweep::section,
+    traffic::section,
+    control::section,
+    provenance::section,
+];
+
+/// This many wide panels are open; further ones of a big sweep unfold.
+const PANELS_OPEN: usize = 4;
+
+/// The legend of a figure: each protocol once.
+fn legend<'a>(html: &mut Html, groups: impl IntoIterator<Item = &'a Group>) {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut entries = Vec::new();
+    for group in groups {
+        if !seen.contains(&group.label.as_str()) {
+            seen.push(&group.label);
+            entries.push((group.style, group.label.clone()));
+        }
+    }
+    legend_of(html, &entries);
+}
+
+fn legend_of(html: &mut Html, entries: &[(marks::Style, String)]) {
+    html.element("ul", &[("class", "legend")], |html| {
+        for (style, name) in entries {
+            html.element("li", &[], |html| {
+                html.svg(&marks::swatch(*style));
+                html.text(name);
+            });
+        }
+    });
+}
+
+/// One drawing a panel, the first `open` of them open.
+fn panels(
+    html: &mut Html,
+    panels: &[Panel<'_>],
+    open: usize,
+    mut draw: impl FnMut(&mut Html, usize, &Panel<'_>),
+) {
+    let mut one = |html: &mut Html, number: usize, panel: &Panel<'_>| {
+        html.element("div", &[("class", "panel")], |html| {
+            html.leaf("h4", &[], &panel.title);
+            draw(html, number, panel);
+        });
+    };
+    let open = panels.len().min(open);
+    for (number, panel) in panels[..open].iter().enumerate() {
+        one(html, number, panel);
+    }
+    if open < panels.len() {
+        html.element("details", &[], |html| {
+            html.leaf("summary", &[], format!("{} more panels", panels.len() - open));
+            for (number, panel) in panels.iter().enumerate().skip(open) {
+                one(html, number, panel);
+            }
+        });
+    }
+}

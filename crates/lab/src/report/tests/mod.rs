@@ -1,0 +1,234 @@
+//! The report over hand-made results folders.
+#![allow(clippy::unwrap_used)]
+
+mod fixture;
+
+use fixture::{folder, idle, quickstart, record, sweep, violation};
+
+use super::{render, write_csvs};
+use crate::record::Record;
+
+fn page(records: &[Record]) -> String {
+    render(folder("quickstart", records).path()).unwrap()
+}
+
+/// Elements close in the order in which they were opened.
+fn assert_well_formed(html: &str) {
+    const VOID: [&str; 2] = ["meta", "input"];
+    let (mut open, mut rest) = (Vec::new(), html);
+    while let Some(at) = rest.find('<') {
+        rest = &rest[at + 1..];
+        let end = rest.find('>').unwrap();
+        let tag = &rest[..end];
+        let name: &str = tag.split([' ', '/']).find(|part| !part.is_empty()).unwrap();
+        match tag {
+            _ if tag.starts_with('!') || tag.ends_with('/') || VOID.contains(&name) => {}
+            _ if tag.starts_with('/') => {
+                assert_eq!(open.pop(), Some(name), "near `{}`", &rest[..end.min(80)]);
+            }
+            _ => open.push(name),
+        }
+        rest = &rest[end + 1..];
+    }
+    assert!(open.is_empty(), "never closed: {open:?}");
+}
+
+#[test]
+fn one_run_makes_a_page() {
+    let html = page(&quickstart()[..1]);
+    assert_well_formed(&html);
+    assert!(html.contains("<h1>quickstart</h1>"));
+    assert!(html.contains("no violation in 1 run"));
+}
+
+#[test]
+fn many_runs_make_a_page_without_network_or_script() {
+    let html = page(&quickstart());
+    assert_well_formed(&html);
+    for text in ["http://", "https://", "<script", "@import", "src=", "<link", "url(//"] {
+        assert!(!html.contains(text), "the page holds {text}");
+    }
+    for text in
+        ["crash r1", "restart r1", "In simulation", "Over QUIC", "Nakamoto", "byzlab replay"]
+    {
+        assert!(html.contains(text), "the page lacks {text}");
+    }
+}
+
+#[test]
+fn names_on_the_page_are_unique() {
+    let html = page(&quickstart());
+    let mut ids: Vec<&str> =
+        html.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+    for link in html.split("href=\"#").skip(1) {
+        let target = link.split('"').next().unwrap();
+        assert!(ids.contains(&target), "a link to nowhere: {target}");
+    }
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    assert!(page(&quickstart()) == page(&quickstart()));
+    assert!(page(&sweep()) == page(&sweep()));
+}
+
+#[test]
+fn the_order_of_lines_in_the_records_does_not_matter() {
+    let mut turned = quickstart();
+    turned.reverse();
+    assert!(page(&turned) == page(&quickstart()));
+}
+
+#[test]
+fn faults_are_told_in_words() {
+    let html = page(&quickstart());
+    assert!(html.contains("central stopped"), "who stopped is said");
+    assert!(html.contains("In simulation, between crash r1 and restart r1, pbft kept 9"));
+}
+
+#[test]
+fn seeds_become_means_with_intervals() {
+    let runs: Vec<_> = (0..3).map(|i| record(i, fixture::PBFT, "sim", i as u64 + 1)).collect();
+    let html = page(&runs);
+    assert_well_formed(&html);
+    assert!(html.contains("± ") && html.contains("up to 3 seeds each"));
+    // One row for all three: its name stands once in the table of runs.
+    let table = html.split("class=\"runs\"").nth(1).unwrap().split("</table>").next().unwrap();
+    assert_eq!(table.matches("pbft").count(), 1);
+}
+
+#[test]
+fn a_sweep_has_curves() {
+    let html = page(&sweep());
+    assert_well_formed(&html);
+    assert!(html.contains("id=\"sweep\"") && html.contains("load.rate"));
+    assert!(html.contains("Latency against throughput"));
+}
+
+#[test]
+fn a_run_that_committed_nothing_says_why() {
+    let html = page(&[idle(0)]);
+    assert_well_formed(&html);
+    assert!(html.contains("1 run committed nothing"));
+    assert!(html.contains("no block was decided; most frequent notes: no quorum ×77"));
+    assert!(html.contains("No messages between replicas"));
+    assert!(html.contains("No client saw a transaction confirmed"));
+}
+
+#[test]
+fn missing_latency_beside_good_runs_is_a_reason_not_a_zero() {
+    let mut records = quickstart();
+    records[5] = idle(5);
+    let html = page(&records);
+    assert_well_formed(&html);
+    assert!(html.contains("no tx"));
+}
+
+#[test]
+fn records_without_timeline_or_marks_still_make_a_page() {
+    let mut records = quickstart();
+    for record in &mut records {
+        record.timeline.clear();
+        record.marks.clear();
+        record.producers.clear();
+        record.figures.clear();
+        record.notes.clear();
+        record.expectations.clear();
+    }
+    let html = page(&records);
+    assert_well_formed(&html);
+    assert!(!html.contains("id=\"course\"") && !html.contains("id=\"checks\""));
+}
+
+#[test]
+fn violations_and_failed_expectations_stand_at_the_top() {
+    let mut records = quickstart();
+    records[1].summary.violations = vec![violation("two blocks at height 7"); 60];
+    records[1].expectations[0].holds = false;
+    let html = page(&records);
+    let head = html.split("<main>").next().unwrap();
+    assert!(head.contains("60 violations in 6 runs") && head.contains("agreement 60 times"));
+    assert!(head.contains("1 of 6 expectations fail") && head.contains("equal_heads"));
+    assert!(html.contains("two blocks at height 7") && html.contains("20 further violations"));
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    const EVIL: &str = "<script>alert(1)</script>\"'&$x$\\frac{1}{2}\u{202e}\u{0}]]>-->";
+    let mut records = quickstart();
+    for record in &mut records {
+        record.label.push_str(EVIL);
+        record.summary.host.push_str(EVIL);
+        record.summary.accelerator = EVIL.into();
+        record.marks[0].what = EVIL.into();
+        record.point.insert(EVIL.into(), EVIL.into());
+        record.notes.insert(EVIL.into(), 3);
+        record.figures.insert(EVIL.into(), f64::NAN);
+        record.scheme = EVIL.into();
+        record.expectations[0].seen = EVIL.into();
+        let traffic = record.traffic["pre-prepare".min(record.traffic.keys().next().unwrap())];
+        record.traffic.insert(EVIL.into(), traffic);
+        record.summary.violations = vec![violation(EVIL)];
+        record.summary.ledger_head = Some(EVIL.into());
+        record.figures.clear();
+    }
+    let dir = folder(EVIL, &records);
+    let spec = format!("name = '''{EVIL}'''\n</code></pre>");
+    std::fs::write(dir.path().join(crate::folder::SPEC), spec).unwrap();
+    let html = render(dir.path()).unwrap();
+    assert_well_formed(&html);
+    assert!(!html.contains("<script"), "a name became markup");
+    assert!(!html.contains('\u{202e}') && !html.contains('\0'));
+    assert!(html.contains("&lt;script&gt;"));
+}
+
+#[test]
+fn extreme_numbers_draw() {
+    let mut records = quickstart();
+    for (i, record) in records.iter_mut().enumerate() {
+        let extreme = [0.0, 1e-9, 1e12, 1e300, 3.0, -1.0][i];
+        record.summary.duration_s = extreme;
+        record.summary.throughput_tps = extreme;
+        record.summary.latency_ms.p50 = Some(extreme);
+        record.latency_histogram_ns = vec![(0, 1), (1, u64::MAX / 2), (u64::MAX, 7)];
+        record.timeline[3].committed_transactions = u64::MAX;
+        record.timeline[4].p50_ms = Some(extreme);
+        record.timeline[5].heights = vec![Some(u64::MAX); 4];
+        record.traffic.values_mut().for_each(|t| t.bytes = u64::MAX);
+        record.producers = vec![u64::MAX; 4];
+    }
+    let html = page(&records);
+    assert_well_formed(&html);
+    assert!(!html.contains("NaN") && !html.contains("inf"), "a figure is no number");
+}
+
+#[test]
+fn csv_files_lie_beside_the_page_and_in_it() {
+    let dir = folder("quickstart", &quickstart());
+    write_csvs(dir.path()).unwrap();
+    let html = render(dir.path()).unwrap();
+    for name in ["runs", "means", "timeline", "marks", "heights", "latency", "traffic", "producers"]
+    {
+        let path = dir.path().join(format!("{name}.csv"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let columns = reader.headers().unwrap().len();
+        let rows: Vec<_> = reader.records().collect::<Result<_, _>>().unwrap();
+        assert!(rows.len() > 1 && rows.iter().all(|row| row.len() == columns), "{name}");
+        assert!(html.contains(&super::html::data_uri("text/csv", &text)), "{name} is in the page");
+    }
+}
+
+#[test]
+fn a_folder_without_results_is_a_clear_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = render(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("is no results folder"), "{error}");
+    let empty = folder("quickstart", &[]);
+    let error = render(empty.path()).unwrap_err().to_string();
+    assert!(error.contains("holds no record"), "{error}");
+}
