@@ -204,7 +204,7 @@ mod tests {
             if got != Bits::EASIEST && got != Bits::HARDEST {
                 // The compact form is what is left of the full one when its low bytes are cut off.
                 let target = got.target().0;
-                prop_assert_eq!(wide[..16], [0; 16][..]);
+                prop_assert_eq!(&wide[..16], &[0; 16][..]);
                 prop_assert!(target[..] <= wide[16..]);
                 let mut next = Bits(got.0 + 1);
                 if !next.is_canonical() { next = Bits((got.exponent() + 1) << 24 | 0x8000); }
