@@ -36,9 +36,17 @@ struct Inner {
 }
 
 impl Packet {
-    /// A packet of a message that was just encoded.
+    /// A packet of a message that was just encoded, and is kept as the one decoded: so receivers in this
+    /// process share its batches instead of each making its own from the bytes.
     pub fn outgoing<M: Message>(from: ReplicaId, message: &M) -> Self {
-        Self::new(from, message.kind(), codec::encode(message))
+        let packet = Self::new(from, message.kind(), codec::encode(message));
+        debug_assert!(
+            codec::decode::<M>(packet.bytes()).is_ok(),
+            "what a replica says can be understood"
+        );
+        let decoded = packet.0.decoded.set(Ok(Box::new(message.clone())));
+        debug_assert!(decoded.is_ok(), "a new packet has not been decoded");
+        packet
     }
     /// A packet as it came from the network; `from` was authenticated.
     pub fn incoming(from: ReplicaId, bytes: Bytes) -> Self {

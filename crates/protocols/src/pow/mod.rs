@@ -101,7 +101,7 @@ impl Default for Params {
     fn default() -> Self {
         Self {
             spacing: Span::seconds(1),
-            difficulty: 1 << 20,
+            difficulty: 400_000,
             retarget_interval: 0,
             confirmations: 6,
             clock_tolerance: Span::seconds(10),
