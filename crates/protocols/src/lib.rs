@@ -3,10 +3,13 @@
 use byzlab_core::{Entry, Registry};
 
 pub mod central;
+pub mod kit;
+pub mod pbft;
 pub mod pow;
 
 /// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
 static BUILTIN: &[Entry] = &[
+    Entry::of::<pbft::Pbft>("pbft", "Castro & Liskov 1999, with signatures"),
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008"),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline"),
 ];
