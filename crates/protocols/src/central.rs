@@ -35,7 +35,8 @@ pub struct Params {
     pub batch_bytes: u32,
     /// How long the server waits for a block to fill.
     pub patience: Span,
-    /// How often a follower asks for blocks that it may not have heard of.
+    /// How often a follower asks for blocks that it may not have heard of; eight times as often while it
+    /// knows that it is behind.
     pub poll: Span,
 }
 
@@ -116,7 +117,9 @@ impl Protocol for Central {
     fn step(&mut self, now: Time, input: Input<Self>, out: &mut Effects<Self>) {
         match input {
             Input::Start => self.on_start(now, out),
-            Input::Message { from, message: Say::Block(block) } => self.on_block(from, block, out),
+            Input::Message { from, message: Say::Block(block) } => {
+                self.on_block(now, from, block, out)
+            }
             Input::Message { from, message: Say::Get(height) } => self.on_get(from, height, out),
             Input::Timer(Timer::Poll) => self.on_poll(now, out),
             Input::Batch(batch) => self.on_batch(batch, out),
@@ -192,7 +195,7 @@ impl Central {
         out.broadcast(Say::Block(block));
     }
 
-    fn on_block(&mut self, from: ReplicaId, block: Block, out: &mut Effects<Self>) {
+    fn on_block(&mut self, now: Time, from: ReplicaId, block: Block, out: &mut Effects<Self>) {
         if block.producer != self.server {
             return out.drop(from, "block", "not by the server");
         }
@@ -205,27 +208,32 @@ impl Central {
             out.commit(block);
             self.produce(out);
         }
-        if self.heard > self.head.height && self.head.height >= self.asked {
+        if self.is_behind() && self.head.height >= self.asked {
             out.note(Note::CatchingUp { from: self.head.height.next() });
-            self.ask(out);
+            self.ask(now, out);
         }
     }
 
     fn on_poll(&mut self, now: Time, out: &mut Effects<Self>) {
-        if self.seat.me != self.server || self.head.height < self.heard {
-            self.ask(out);
+        if self.seat.me != self.server || self.is_behind() {
+            self.ask(now, out);
         }
-        out.arm(Timer::Poll, now + self.params.poll);
     }
 
-    /// Asks the server for what comes next; the server asks its followers.
-    fn ask(&mut self, out: &mut Effects<Self>) {
+    fn is_behind(&self) -> bool {
+        self.heard > self.head.height
+    }
+
+    /// Asks the server for what comes next; the server asks its followers. Who is behind asks again soon.
+    fn ask(&mut self, now: Time, out: &mut Effects<Self>) {
         let get = Say::Get(self.head.height.next());
         self.asked = Height(self.head.height.0 + u64::from(ANSWER_BLOCKS_MAX));
         match self.seat.me == self.server {
             true => out.gossip(get),
             false => out.send(self.server, get),
         }
+        let poll = self.params.poll;
+        out.arm(Timer::Poll, now + if self.is_behind() { Span(poll.0 / 8) } else { poll });
     }
 
     fn on_get(&self, from: ReplicaId, height: Height, out: &mut Effects<Self>) {

@@ -75,8 +75,8 @@ pub struct Params {
     /// The mean interval between blocks: what retargets aim at, and the measure for how often the block
     /// being mined is renewed.
     pub spacing: Span,
-    /// How many hashes the first blocks take on average, at least 2: the hash power of all replicas together
-    /// times `spacing` gives blocks at that interval.
+    /// How many hashes the first blocks take on average: the hash power of all replicas together times
+    /// `spacing` gives blocks at that interval. The easiest target there is takes 2.
     pub difficulty: u64,
     /// After how many blocks the difficulty is set anew, as in Bitcoin (there 2016): N − 1 gaps are held against
     /// N · `spacing`, and the target changes by a factor of 4 at most. At constant hash power the mean
@@ -117,8 +117,8 @@ impl Params {
     /// The rules that follow, or what is wrong with them.
     fn rules(&self) -> Result<Rules, BuildError> {
         let wrong = |what: &str| Err(BuildError(what.to_owned()));
-        if self.difficulty < 2 {
-            return wrong("`difficulty` must be at least 2 hashes");
+        if self.difficulty == 0 {
+            return wrong("`difficulty` must be at least 1 hash");
         }
         if self.confirmations == 0 || u64::from(self.confirmations) > WINDOW {
             return wrong("`confirmations` must be from 1 to 1024");
