@@ -72,7 +72,8 @@ impl Default for Latency {
 impl Latency {
     /// Counts one transaction.
     pub fn record(&mut self, latency: Span) {
-        self.0.saturating_record(latency.0);
+        // Grows as needed. (`saturating_record` would not: it clamps to the range there is.)
+        self.0.record(latency.0).expect("a histogram from 1 up holds every u64");
     }
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
@@ -132,4 +133,21 @@ pub struct Sample {
     pub p50: Option<Span>,
     /// Each replica's ledger height; `None` for one that is down.
     pub heights: Vec<Option<Height>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latencies_of_all_lengths_are_kept() {
+        let mut latency = Latency::default();
+        for span in [Span::ms(40), Span::ZERO, Span(u64::MAX), Span::seconds(90)] {
+            latency.record(span);
+        }
+        assert_eq!(latency.quantile(0.25), Some(Span::ZERO));
+        let half = latency.quantile(0.5).expect("there are some");
+        assert!(half.0.abs_diff(Span::ms(40).0) < Span::us(40).0, "{half}");
+        assert!(latency.max() > Some(Span::seconds(1 << 33)));
+    }
 }
