@@ -9,9 +9,27 @@
 //!
 //! This crate names no protocol: a seat gets an [`Entry`](byzlab_core::Entry).
 
+mod budget;
+mod client;
+mod clock;
+mod cluster;
+pub mod counters;
+mod cpu;
+mod endpoint;
+pub mod frame;
+mod gateway;
+mod happening;
+mod links;
+mod log;
+mod metrics;
+mod miner;
+mod outbox;
 pub mod plan;
 mod run;
+mod seat;
 pub mod storage;
+mod tls;
+mod verifier;
 
 pub use plan::{ClientPlan, ClusterPlan, NodeError, Progress, SeatPlan};
 pub use run::{run_client, run_cluster, run_seat, run_supervised};
