@@ -13,6 +13,7 @@ use crate::{
     flights::{Answer, Body, Parcel},
     queue::Queue,
     scenario::Scenario,
+    site::Site,
     trace::{CLIENT_BASE, Kind},
     world::{Happening, World},
 };
@@ -304,9 +305,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             self.tell_waiting(number);
         }
         if self.scenario.stop.blocks == Some(block.height.0) {
-            let there = |site: &crate::site::Site| site.chain.head().height >= block.height;
-            let asked = self.sites.iter().filter(|site| site.honest && site.replica.is_some());
-            self.stopped |= asked.map(there).all(|there| there);
+            let there = |site: &Site| site.chain.head().height >= block.height;
+            let mut asked = self.sites.iter().filter(|site| site.honest && site.replica.is_some());
+            self.stopped |= asked.all(there);
         }
     }
     /// Checks a block that no honest replica committed before.

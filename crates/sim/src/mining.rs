@@ -102,12 +102,12 @@ mod tests {
         let mut half = Target::EASIEST;
         half.0[0] = 0x7f;
         assert_eq!(expected_hashes(half), 2 << 32);
-        // Three hashes in expectation: 2^256 / (target + 1) = 3 for target = ⌈2^256 / 3⌉ - 1.
-        assert_eq!(expected_hashes(Target([0x55; 32])) >> 32, 3);
-        // Bitcoin's difficulty 1: 0xffff · 2^208 takes 2^256 / (0xffff · 2^208 + 1) = 4295032833 hashes.
+        // (2^256 - 1) / 3 + 1 goes not quite three times into 2^256.
+        assert_eq!(expected_hashes(Target([0x55; 32])), (3 << 32) - 1);
+        // Bitcoin's difficulty 1, 0xffff · 2^208: 2^48 / 0xffff = 4295032833.000015.
         let mut bitcoin = Target([0; 32]);
         bitcoin.0[4..6].fill(0xff);
-        assert_eq!(expected_hashes(bitcoin) >> 32, 4_295_032_832);
+        assert_eq!(expected_hashes(bitcoin) >> 32, 4_295_032_833);
         assert_eq!(expected_hashes(Target([0; 32])), u128::MAX);
     }
 

@@ -151,10 +151,10 @@ impl Tracer {
         if self.trace.points.len() == POINTS_MAX - 1 {
             self.every *= 2;
             let every = self.every;
-            self.trace.points.retain(|point| point.events % every == 0);
+            self.trace.points.retain(|point| point.events.is_multiple_of(every));
         }
         let point = TracePoint { events: self.events, at: self.at, digest: self.digest };
-        if self.events % self.every == 0 {
+        if self.events.is_multiple_of(self.every) {
             self.trace.points.push(point);
         }
         self.next = (self.events / self.every + 1) * self.every;
