@@ -16,6 +16,8 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod cli;
+pub mod deployment;
 pub mod expect;
 pub mod experiment;
 pub mod folder;
@@ -28,3 +30,5 @@ pub mod spec;
 
 pub use byzlab_core as core;
 pub use byzlab_protocols::{self as protocols, builtin};
+pub use byzlab_sim as sim;
+pub use cli::main;

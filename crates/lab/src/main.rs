@@ -1,7 +1,5 @@
 //! The `byzlab` command with the protocols that come with it.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    ExitCode::SUCCESS
+fn main() -> std::process::ExitCode {
+    byzlab::main(byzlab::builtin())
 }

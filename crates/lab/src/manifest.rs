@@ -24,7 +24,7 @@ pub fn begin(experiment: &Experiment, set: &[String]) -> Manifest {
         about: experiment.spec.about.clone(),
         byzlab: env!("CARGO_PKG_VERSION").to_owned(),
         commit: known(env!("BYZLAB_COMMIT")),
-        lock_digest: (!LOCK.is_empty()).then(|| sha256(LOCK).to_string()),
+        lock_digest: lock_digest(),
         toolchain: env!("BYZLAB_TOOLCHAIN").to_owned(),
         profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
         spec_digest: sha256(experiment.resolved.as_bytes()).to_string(),
@@ -36,6 +36,11 @@ pub fn begin(experiment: &Experiment, set: &[String]) -> Manifest {
         accelerator: String::new(),
         trace_digests: IndexMap::new(),
     }
+}
+
+/// SHA-256 of the lock file that this program was built with; none if there was none.
+pub fn lock_digest() -> Option<String> {
+    (!LOCK.is_empty()).then(|| sha256(LOCK).to_string())
 }
 
 /// Adds what only the runs could tell.

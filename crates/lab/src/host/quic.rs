@@ -1,15 +1,23 @@
 //! Cases on a real cluster over QUIC, on this machine.
 
-use std::{env, fs, path::Path, sync::Arc};
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::Arc,
+    time::SystemTime,
+};
 
 use anyhow::{Context, Result};
-use byzlab_core::{Accelerator, ReplicaId, Span, outcome::Outcome};
+use byzlab_core::{Accelerator, ReplicaId, Scheme, Signer, Span, outcome::Outcome};
 use byzlab_node::plan::{
+    CHAIN_LABEL, 
     Clients, ClusterPlan, Fault, FaultKind as Kind, MempoolBounds, Mining, Mode,
 };
 
 use super::{Progress, hash_power, load, moment};
 use crate::{
+    deployment::{CommitteeFile, Place},
     experiment::Case,
     spec::{self, FaultKind, Host},
 };
@@ -35,11 +43,31 @@ pub fn run(
         progress(Progress { share, transactions: p.committed });
     };
     let outcome = byzlab_node::run_cluster(&plan, &mut tell);
-    if !case.spec.quic.keep_ledgers {
+    if case.spec.quic.keep_ledgers {
+        let file = toml::to_string(&committee(case)).context("a committee is TOML")?;
+        fs::write(scratch.join("committee.toml"), file).context("cannot write committee.toml")?;
+    } else {
         // What cannot be removed only takes room; the run is good all the same.
         let _ = fs::remove_dir_all(scratch);
     }
     Ok(outcome?)
+}
+
+/// The committee of a run that is over, for `byzlab ledger verify`: its addresses are gone.
+fn committee(case: &Case) -> CommitteeFile {
+    let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let key = |i| Signer::seeded(Scheme::Ed25519, case.seed, &format!("replica/{i}")).public();
+    let place = |i| Place { key: key(i), peers: nowhere, clients: nowhere };
+    let mut protocol = toml::Table::new();
+    protocol.insert("name".into(), case.entry.name.into());
+    protocol.extend(case.params.clone());
+    CommitteeFile {
+        label: CHAIN_LABEL.to_owned(),
+        epoch: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        client_signatures: case.spec.cluster.client_signatures,
+        protocol,
+        replica: (0..case.spec.cluster.nodes).map(place).collect(),
+    }
 }
 
 /// The cluster that a case describes.

@@ -1,0 +1,83 @@
+//! `byzlab committee`.
+
+use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use byzlab_core::Registry;
+use clap::Args;
+use toml::Table;
+
+use super::{Found, say};
+use crate::{
+    deployment::{CommitteeFile, Deployment, Place, public_key},
+    spec::Edit,
+};
+
+/// Makes the committee file of a deployment from public keys and addresses
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  byzlab committee --protocol pbft \\\n    \
+    0.key.pub@127.0.0.1:7000 1.key.pub@127.0.0.1:7010 \\\n    \
+    2.key.pub@127.0.0.1:7020 3.key.pub@127.0.0.1:7030 > committee.toml")]
+pub(super) struct Arguments {
+    /// KEY@ADDRESS[,ADDRESS]: a public key, or the file that holds it; where peers reach the replica by
+    /// UDP; and where clients do [default: one port higher]. In order of replica
+    #[arg(required = true, value_name = "REPLICA")]
+    replicas: Vec<String>,
+    /// The protocol
+    #[arg(long)]
+    protocol: String,
+    /// Sets a parameter of the protocol
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Names the chain
+    #[arg(long, default_value = "byzlab")]
+    label: String,
+    /// Lets clients send transactions without signatures
+    #[arg(long)]
+    unsigned_clients: bool,
+    /// Where to write [default: to stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Found> {
+    let mut protocol = Table::new();
+    protocol.insert("name".into(), arguments.protocol.clone().into());
+    for set in &arguments.set {
+        Edit::parse(set)?.apply(&mut protocol)?;
+    }
+    let places: Result<Vec<Place>> = arguments.replicas.iter().map(|text| place(text)).collect();
+    let file = CommitteeFile {
+        label: arguments.label.clone(),
+        epoch: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        client_signatures: !arguments.unsigned_clients,
+        protocol,
+        replica: places?,
+    };
+    let text = toml::to_string(&file).context("cannot write the committee as TOML")?;
+    Deployment::of(file, registry)?;
+    let Some(out) = &arguments.out else { return say(&text) };
+    std::fs::write(out, text).with_context(|| format!("cannot write {}", out.display()))?;
+    Ok(Found::Good)
+}
+
+fn place(text: &str) -> Result<Place> {
+    let (key, addresses) = text
+        .rsplit_once('@')
+        .with_context(|| format!("`{text}` is no KEY@ADDRESS, like 0.key.pub@127.0.0.1:7000"))?;
+    let address = |text: &str| {
+        text.parse::<SocketAddr>()
+            .with_context(|| format!("`{text}` is no address and port, like 127.0.0.1:7000"))
+    };
+    let (peers, clients) = match addresses.split_once(',') {
+        Some((peers, clients)) => (address(peers)?, address(clients)?),
+        None => {
+            let peers = address(addresses)?;
+            let mut clients = peers;
+            ensure!(peers.port() < u16::MAX, "no port is higher than that of {peers}");
+            clients.set_port(peers.port() + 1);
+            (peers, clients)
+        }
+    };
+    Ok(Place { key: public_key(key)?, peers, clients })
+}

@@ -1,0 +1,56 @@
+//! `byzlab protocols`.
+
+use anyhow::Result;
+use byzlab_core::{Entry, Registry};
+use clap::Args;
+use serde_json::Value;
+
+use super::{Found, say};
+
+/// Lists the protocols, or the parameters of one, with their docs and defaults
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The protocol to explain
+    name: Option<String>,
+    /// Prints the JSON schema of its parameters
+    #[arg(long, requires = "name")]
+    schema: bool,
+}
+
+pub(super) fn protocols(arguments: &Arguments, registry: &Registry) -> Result<Found> {
+    let Some(name) = &arguments.name else { return say(&list(registry)) };
+    let entry = registry.find(name)?;
+    if arguments.schema {
+        return say(&(serde_json::to_string_pretty(&entry.schema())? + "\n"));
+    }
+    say(&explain(&entry)?)
+}
+
+fn list(registry: &Registry) -> String {
+    let width = registry.entries().iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let line = |entry: &Entry| format!("{:width$}  {}\n", entry.name, entry.about);
+    registry.entries().iter().map(line).collect()
+}
+
+fn explain(entry: &Entry) -> Result<String> {
+    let mut text = format!("{}: {}\n\n[protocol]\nname = \"{}\"\n", entry.name, entry.about, entry.name);
+    let schema = serde_json::to_value(entry.schema())?;
+    let defaults = entry.resolve(&toml::Table::new())?;
+    for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+        let said = property["description"].as_str().or_else(|| described(&schema, property));
+        for line in said.unwrap_or("(not documented)").lines() {
+            text += &format!("# {line}\n");
+        }
+        match defaults.get(key) {
+            Some(default) => text += &format!("{key} = {default}\n"),
+            None => text += &format!("# {key} is absent by default\n"),
+        }
+    }
+    Ok(text)
+}
+
+/// The description of the type that a property refers to.
+fn described<'a>(schema: &'a Value, property: &Value) -> Option<&'a str> {
+    let path = property["$ref"].as_str()?.strip_prefix('#')?;
+    schema.pointer(path)?["description"].as_str()
+}

@@ -1,0 +1,136 @@
+//! `byzlab replay`.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use anyhow::{Context as _, Result, ensure};
+use byzlab_core::{Registry, crypto::sha256};
+use clap::Args;
+
+use super::{Found, bars::Bars, run::jobs, say};
+use crate::{
+    experiment::{Case, Experiment},
+    folder::{Folder, SPEC},
+    host,
+    record::{Checkpoint, Record},
+    runner,
+    spec::{Host, Source},
+};
+
+/// Runs the simulations of a results folder again and compares their digests
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 1 if a digest differs. Runs on real clusters are passed over.")]
+pub(super) struct Arguments {
+    /// The results folder
+    dir: PathBuf,
+    /// Only the run of this number
+    #[arg(long, value_name = "N")]
+    run: Option<usize>,
+    /// How many simulations run at once [default: one a core]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+}
+
+pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found> {
+    let folder = Folder::open(&arguments.dir)?;
+    let (manifest, text) = (folder.manifest()?, folder.spec()?);
+    ensure!(
+        sha256(text.as_bytes()).to_string() == manifest.spec_digest,
+        "{SPEC} is not the file that gave these results: its digest is not the manifest's"
+    );
+    let path = folder.path().join(SPEC);
+    let experiment = Experiment::load(&Source::new(&path.display().to_string(), &text), &[], registry)?;
+    let old = folder.records()?;
+    let wanted = |case: &Case| {
+        case.host == Host::Sim
+            && arguments.run.is_none_or(|run| run == case.run)
+            && old.iter().any(|record| record.run == case.run)
+    };
+    let cases: Vec<Case> = experiment.cases.into_iter().filter(wanted).collect();
+    ensure!(!cases.is_empty(), "{} holds no such simulation", folder.path().display());
+    let bars = Bars::new(&cases);
+    let mut new = Vec::new();
+    let mut take = |record| {
+        new.push(record);
+        Ok(())
+    };
+    let done = runner::run_all(&cases, jobs(arguments.jobs), folder.path(), &bars, &mut take);
+    bars.finish();
+    done?;
+    let (mut text, mut differ) = (String::new(), 0);
+    for (case, new) in cases.iter().zip(&new) {
+        let old = old.iter().find(|record| record.run == case.run).context("it was found before")?;
+        match parting(old, new) {
+            None => text += &format!("same     {}: {}\n", host::describe(case), digest(new)),
+            Some(how) => {
+                differ += 1;
+                text += &format!("DIFFERS  {}: {how}\n", host::describe(case));
+            }
+        }
+    }
+    if differ > 0 && manifest.lock_digest != crate::manifest::lock_digest() {
+        text += "the program was built with other dependencies than the one that gave these results\n";
+    }
+    say(&format!("{text}{} of {} runs gave the same digest\n", new.len() - differ, new.len()))?;
+    Ok(Found::good_if(differ == 0))
+}
+
+fn digest(record: &Record) -> &str {
+    record.summary.trace_digest.as_deref().unwrap_or("no digest")
+}
+
+/// How a run differs from the one recorded; none if it does not.
+fn parting(old: &Record, new: &Record) -> Option<String> {
+    if old.summary.trace_digest == new.summary.trace_digest {
+        return None;
+    }
+    let where_to = match first_difference(&old.checkpoints, &new.checkpoints) {
+        Some((same, Some(other))) => format!(
+            "equal up to event {} ({:.6} s), different by event {} ({:.6} s)",
+            same.events, same.at_s, other.events, other.at_s
+        ),
+        Some((same, None)) => {
+            format!("equal up to event {} ({:.6} s), where one run ends", same.events, same.at_s)
+        }
+        None => "no checkpoint tells where they part".to_owned(),
+    };
+    Some(format!("{} is now {}; {where_to}", digest(old), digest(new)))
+}
+
+/// The last equal checkpoint, and the first that differs.
+fn first_difference(old: &[Checkpoint], new: &[Checkpoint]) -> Option<(Checkpoint, Option<Checkpoint>)> {
+    let mut same = Checkpoint { events: 0, at_s: 0.0, digest: String::new() };
+    for point in old {
+        match new.iter().find(|other| other.events == point.events) {
+            Some(other) if other.digest == point.digest => same = point.clone(),
+            Some(_) => return Some((same, Some(point.clone()))),
+            // The runs' ends, and what was thinned out, need not match.
+            None => {}
+        }
+    }
+    (!old.is_empty()).then_some((same, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points(digests: &[(u64, &str)]) -> Vec<Checkpoint> {
+        let point = |&(events, digest): &(u64, &str)| Checkpoint {
+            events,
+            at_s: events as f64,
+            digest: digest.to_owned(),
+        };
+        digests.iter().map(point).collect()
+    }
+
+    #[test]
+    fn the_first_differing_checkpoint_is_found() {
+        let old = points(&[(10, "a"), (20, "b"), (30, "c")]);
+        let (same, other) =
+            first_difference(&old, &points(&[(10, "a"), (20, "x"), (30, "y")])).unwrap();
+        assert_eq!((same.events, other.unwrap().events), (10, 20));
+        let (same, other) = first_difference(&old, &points(&[(10, "a"), (25, "x")])).unwrap();
+        assert_eq!((same.events, other), (10, None));
+        assert_eq!(first_difference(&[], &old), None);
+    }
+}

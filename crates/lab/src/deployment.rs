@@ -1,0 +1,220 @@
+//! A real deployment by hand: the committee file that all share, and the key file that one keeps.
+//!
+//! ```toml
+//! label = "testnet"                  # the chain is named after it and the keys
+//! epoch = "2026-11-22T10:00:00Z"     # moment zero of the protocol's time
+//! client_signatures = true
+//!
+//! [protocol]
+//! name = "pbft"
+//!
+//! [[replica]]
+//! key = "d75a98…"                    # 64 hex digits, made by `byzlab keygen`
+//! peers = "192.0.2.1:7000"           # UDP, for the other replicas
+//! clients = "192.0.2.1:7001"         # UDP, for clients
+//! ```
+//! The order of replicas is that of their ids. Everyone needs the same file.
+
+use std::{
+    fs,
+    io::Write as _,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use byzlab_core::{
+    Committee, Entry, PublicKey, Registry, ReplicaId, committee::REPLICAS_MAX, crypto::registrable,
+};
+use byzlab_node::plan::{Address, Secret};
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::spec::Source;
+
+/// The committee file, as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitteeFile {
+    /// Goes into the chain's id: two deployments with other labels share no signatures.
+    pub label: String,
+    /// Moment zero of the protocol's time, RFC 3339 in UTC; the same for all.
+    pub epoch: String,
+    /// Whether clients sign their transactions and replicas check them.
+    #[serde(default = "yes")]
+    pub client_signatures: bool,
+    /// The protocol's `name` and its parameters.
+    pub protocol: Table,
+    /// The replicas, in order of id.
+    pub replica: Vec<Place>,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// One replica of a committee file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    /// Its public key.
+    pub key: PublicKey,
+    /// Its UDP address for the other replicas; port 0 where it is not known any more.
+    pub peers: SocketAddr,
+    /// Its UDP address for clients; port 0 where it is not known any more.
+    pub clients: SocketAddr,
+}
+
+/// A committee file that makes sense.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The protocol.
+    pub entry: Entry,
+    /// Its parameters, every default filled in.
+    pub params: Table,
+    /// The replicas by key.
+    pub committee: Arc<Committee>,
+    /// Where they are found, in order.
+    pub addresses: Vec<Address>,
+    /// Moment zero.
+    pub epoch: SystemTime,
+}
+
+impl Deployment {
+    /// Reads the committee file at `path`.
+    ///
+    /// # Errors
+    /// If it cannot be read, or does not make sense; the message says where.
+    pub fn read(path: &Path, registry: &Registry) -> Result<Self> {
+        let source = Source::read(path)?;
+        let file = toml::from_str::<CommitteeFile>(source.text())
+            .map_err(|e| source.toml_problem(&e))?;
+        Self::of(file, registry).with_context(|| format!("in {}", path.display()))
+    }
+    /// What a committee file means.
+    ///
+    /// # Errors
+    /// If it names an unknown protocol or parameter, a key that must not be registered, or a key or
+    /// address twice.
+    pub fn of(mut file: CommitteeFile, registry: &Registry) -> Result<Self> {
+        let places = &file.replica;
+        ensure!(
+            (1..=REPLICAS_MAX).contains(&places.len()),
+            "{} replicas; 1 to {REPLICAS_MAX} are possible",
+            places.len()
+        );
+        for (i, place) in places.iter().enumerate() {
+            ensure!(registrable(&place.key), "the key of replica {i} is none that can be registered");
+            for (j, other) in places[..i].iter().enumerate() {
+                ensure!(place.key != other.key, "replicas {j} and {i} have one key");
+                let known = [other.peers, other.clients];
+                let taken = |a: &SocketAddr| a.port() != 0 && known.contains(a);
+                let doubled = [place.peers, place.clients].iter().any(taken);
+                ensure!(!doubled, "replicas {j} and {i} have one address");
+            }
+        }
+        let keys = places.iter().map(|place| place.key).collect();
+        let address = |place: &Place| Address { peers: place.peers, clients: place.clients };
+        let addresses = places.iter().map(address).collect();
+        let Some(toml::Value::String(name)) = file.protocol.remove("name") else {
+            bail!("[protocol] needs a `name`");
+        };
+        file.protocol.remove("label");
+        let entry = registry.find(&name)?;
+        let epoch = humantime::parse_rfc3339(&file.epoch)
+            .with_context(|| format!("`{}` is no moment like 2026-11-22T10:00:00Z", file.epoch))?;
+        Ok(Self {
+            entry,
+            params: entry.resolve(&file.protocol).context("in [protocol]")?,
+            committee: Arc::new(Committee::new(&file.label, keys, file.client_signatures)),
+            addresses,
+            epoch,
+        })
+    }
+    /// The replica whose key this is.
+    pub fn seat_of(&self, key: PublicKey) -> Option<ReplicaId> {
+        self.committee.ids().find(|&id| self.committee.key(id) == Some(key))
+    }
+}
+
+/// Writes a new secret key to `path`, which only its owner may read, and its public key to `path.pub`.
+/// Gives the public key.
+///
+/// # Errors
+/// If a file of either name exists: keys are never overwritten.
+pub fn make_key(path: &Path) -> Result<PublicKey> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("the system gives no randomness")?;
+    let public = Secret(secret).signer().public();
+    write_new(path, &format!("{}\n", hex::encode(secret)), true)?;
+    write_new(&public_path(path), &format!("{public}\n"), false)?;
+    Ok(public)
+}
+
+/// Reads a secret key written by [`make_key`].
+///
+/// # Errors
+/// If the file cannot be read or holds something else.
+pub fn read_secret(path: &Path) -> Result<Secret> {
+    let text = read_line(path)?;
+    let mut secret = [0; 32];
+    hex::decode_to_slice(&text, &mut secret)
+        .with_context(|| format!("{} holds no secret key of 64 hex digits", path.display()))?;
+    Ok(Secret(secret))
+}
+
+/// A public key from 64 hex digits, or from a file that holds them.
+///
+/// # Errors
+/// If `text` is neither.
+pub fn public_key(text: &str) -> Result<PublicKey> {
+    if let Ok(key) = text.parse() {
+        return Ok(key);
+    }
+    let path = Path::new(text);
+    ensure!(path.is_file(), "`{text}` is neither 64 hex digits nor a file that holds them");
+    let key = read_line(path)?.parse().map_err(anyhow::Error::msg);
+    key.with_context(|| format!("{} holds no public key", path.display()))
+}
+
+fn public_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
+fn read_line(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(text.trim().to_owned())
+}
+
+/// Writes a file that does not exist yet, `secret` ones for the owner alone.
+fn write_new(path: &Path, text: &str, secret: bool) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if secret {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let done = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    done.with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.key");
+        let public = make_key(&path).unwrap();
+        assert_eq!(read_secret(&path).unwrap().signer().public(), public);
+        assert_eq!(public_key(&public_path(&path).display().to_string()).unwrap(), public);
+        assert!(make_key(&path).unwrap_err().to_string().contains("cannot write"));
+        assert!(public_key("abc").is_err());
+    }
+}
