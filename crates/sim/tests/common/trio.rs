@@ -24,8 +24,6 @@ pub struct Params {
     patience: Span,
     /// Whether votes are signed.
     signed: bool,
-    /// Makes up a transaction that no client sent.
-    forge: bool,
     /// Takes back the block at this height.
     revert: u64,
 }
