@@ -71,6 +71,11 @@ impl Mender<'_> {
                 new_file(self.disk, self.durable, Part::Ledger, &head)?
             }
         };
+        if self.durable {
+            // The log's name too may be new: a process killed in a rotation had not synced it.
+            let path = self.disk.path("");
+            self.disk.sync().map_err(|e| StorageError::io(path, "sync the folder", e))?;
+        }
         let recovered = Recovered { records, head: chain.head(), damage, cut };
         Ok(Mended { ledger, log, chain, recovered })
     }

@@ -6,7 +6,11 @@ use proptest::prelude::*;
 use super::{
     Memory, Op, StorageError, assert_holds, blocks, content, filled, open, record, replaced,
 };
-use crate::storage::{Part, disk::Disk};
+use crate::storage::{
+    Part,
+    disk::Disk,
+    frame::{Kind, push_frame},
+};
 
 #[test]
 fn a_ledger_cut_at_any_byte_keeps_its_whole_blocks() {
@@ -118,6 +122,20 @@ fn a_log_cut_at_any_byte_is_damaged_where_it_had_been_synced() {
         assert_eq!(found.damage.is_empty(), cut >= last, "cut at {cut}: {:?}", found.damage);
         assert_holds(&store, &chain);
     }
+}
+
+#[test]
+fn an_operation_that_was_written_before_is_damage() {
+    let disk = filled(&[]);
+    let mut log = content(&disk, "log");
+    let (end, save) = (log.len() as u64, |to: &mut Vec<u8>| to.extend_from_slice(b"again"));
+    let mut again = Vec::new();
+    push_frame(&mut again, end, Kind::Save, true, 3, save).unwrap();
+    log.extend_from_slice(&again);
+    let (_, found) = open(&replaced(&disk, "log", &log)).unwrap();
+    assert_eq!(found.damage.len(), 1);
+    assert_eq!(found.damage[0].bytes, end..log.len() as u64);
+    assert_eq!(found.records, [record("one"), record("two"), record("three")]);
 }
 
 #[test]

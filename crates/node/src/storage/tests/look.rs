@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use byzlab_core::{Block, Claim, Height, Invalid, Reference, ReplicaId, crypto::Signature};
+use byzlab_core::{
+    Batch, Block, Claim, Height, Invalid, Proof, Reference, ReplicaId, Scheme, Signature, Signer,
+    Transaction,
+};
 
 use super::{Durability, Op, StorageError, Store, blocks, committee, opening, record};
 use crate::storage::{Part, Report, show, verify};
@@ -72,6 +75,30 @@ fn each_bad_block_is_told_by_height_and_bytes() {
         shown.iter().map(Result::is_ok).collect::<Vec<_>>(),
         [true, false, true, true, false, true]
     );
+}
+
+/// A client may put the bytes of a block into its transaction; they are no block there.
+#[test]
+fn a_frame_within_a_payload_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let (mut store, _) = Store::open(dir.path(), opening(Durability::Os)).unwrap();
+    let first = blocks(1, 1).remove(0);
+    store.append(&[Op::Commit(first.clone())]).unwrap();
+    let frame = fs::read(&path).unwrap()[64..].to_vec();
+    let signer = Signer::seeded(Scheme::Simulated, 5, "client/1");
+    let transaction = Transaction::new(&committee(), &signer, 0, &frame);
+    let batch = Batch::new(&[transaction], &Reference);
+    let second = Block::chained(Height(2), first.digest, ReplicaId(0), batch, Proof::default());
+    let third = super::block_on(second.head(), 1, 8);
+    store.append(&[Op::Commit(second), Op::Commit(third.clone())]).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[64 + frame.len() + 4] ^= 0x80; // in the head of block 2
+    fs::write(&path, bytes).unwrap();
+    let shown: Vec<_> = show(dir.path()).unwrap().collect();
+    assert_eq!(shown.len(), 3, "{shown:?}");
+    assert!(shown[1].is_err());
+    assert_eq!(shown[2].as_ref().unwrap().digest, third.digest);
 }
 
 #[test]
