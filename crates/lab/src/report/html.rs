@@ -89,14 +89,23 @@ impl Html {
                         html.text(text);
                     }),
                     Cell::Text(text) => html.leaf("td", &[], text),
+                    Cell::Noted(text, note) => html.element("td", &[("class", "noted")], |html| {
+                        html.text(text);
+                        html.leaf("small", &[], note);
+                    }),
                     Cell::Code(text) => {
                         html.element("td", &[], |html| html.leaf("code", &[], text));
                     }
                     Cell::Figure(text, note) => {
                         html.element("td", &[("class", "figure")], |html| {
                             html.text(text);
+                            let long = note.chars().count() > 16;
                             if !note.is_empty() {
-                                html.leaf("small", &[], note);
+                                html.leaf(
+                                    "small",
+                                    &[("class", if long { "long" } else { "" })],
+                                    note,
+                                );
                             }
                         });
                     }
@@ -128,6 +137,8 @@ pub(super) enum Cell {
     Series(super::marks::Style, String),
     /// Words.
     Text(String),
+    /// Words with a note below.
+    Noted(String, String),
     /// Something to copy.
     Code(String),
     /// A figure, with a note below it (an interval, a reason).

@@ -12,6 +12,10 @@ use super::{
 
 /// More panels than this are told as ranges, not one by one.
 const TOLD_MAX: usize = 4;
+/// More groups than this are left to the table of phases.
+const TOLD_GROUPS_MAX: usize = 6;
+/// More faults than this are counted, not listed.
+const MARKS_MAX: usize = 6;
 
 /// Title, verdicts, summary.
 pub(super) fn header(model: &Model, html: &mut Html) {
@@ -169,53 +173,52 @@ fn ranges(model: &Model) -> String {
     all.values().map(sentence).collect::<Vec<_>>().join(" ")
 }
 
-/// What was done to the cluster, and how each protocol took it.
+/// What was done to the cluster, and how each protocol took it: a sentence a host.
 fn faults(model: &Model) -> String {
     let hit: Vec<&Group> = model.groups.iter().filter(|g| !g.marks().is_empty()).collect();
-    let Some(first) = hit.first() else { return "Nothing was done to the cluster.".into() };
-    let moments = first
-        .marks()
-        .iter()
-        .take(6)
-        .map(|mark| format!("{} at {}", mark_label(mark), words::seconds(mark.at_s)));
-    let mut text = format!("Faults: {}", words::list(&moments.collect::<Vec<_>>()));
-    if first.marks().len() > 6 {
-        text.push_str(&format!(" and {} more", first.marks().len() - 6));
+    if hit.is_empty() {
+        return "Nothing was done to the cluster.".into();
     }
-    if hit.iter().any(|g| labels(g) != labels(first)) {
-        text.push_str(" (other runs differ)");
-    }
-    text.push('.');
-    if hit.len() > 2 * TOLD_MAX {
-        return text;
-    }
-    for host in model.hosts() {
-        let here: Vec<_> = hit.iter().filter(|group| group.host == host).collect();
-        let told: Vec<_> = here.iter().filter_map(|g| Some(kept(g, phases::kept(g)?))).collect();
-        if told.is_empty() {
-            continue;
-        }
-        let place = words::capital(&words::host(host));
-        let until = match first.marks().get(1) {
-            Some(second) => {
-                format!("between {} and {}", mark_label(&first.marks()[0]), mark_label(second))
-            }
-            None => format!("after {}", mark_label(&first.marks()[0])),
-        };
-        text.push_str(&format!(" {place}, {until}, {}.", words::list(&told)));
-    }
-    text
+    let tell = |host: &str| {
+        let here: Vec<_> = hit.iter().copied().filter(|group| group.host == host).collect();
+        (!here.is_empty()).then(|| faults_on(host, &here))
+    };
+    model.hosts().into_iter().filter_map(tell).collect::<Vec<_>>().join(" ")
 }
 
-fn kept(group: &Group, share: f64) -> String {
+fn faults_on(host: &str, groups: &[&Group]) -> String {
+    let marks = groups[0].marks();
+    let moment = |mark| format!("{} at {}", mark_label(mark), words::seconds(mark.at_s));
+    let mut moments: Vec<_> = marks.iter().take(MARKS_MAX).map(moment).collect();
+    if marks.len() > MARKS_MAX {
+        moments.push(format!("{} more", marks.len() - MARKS_MAX));
+    }
+    let place = words::capital(&words::host(host));
+    let mut text = format!("{place}, the cluster saw {}", words::list(&moments));
+    if groups.iter().any(|group| labels(group) != labels(groups[0])) {
+        text.push_str(" (some runs, other faults)");
+    }
+    let shares = groups.iter().filter_map(|g| Some((g, phases::kept(g)?)));
+    let told: Vec<_> = shares.enumerate().map(|(i, (g, s))| kept(g, s, i == 0)).collect();
+    if let (Some(phase), 1..=TOLD_GROUPS_MAX) = (phases::of(&groups[0].runs[0]).get(1), told.len())
+    {
+        let (from, to) = (words::seconds(phase.from_s), words::seconds(phase.to_s));
+        text.push_str(&format!("; from {from} to {to}, {}", words::list(&told)));
+    }
+    text + "."
+}
+
+/// `pbft kept 94 % of its throughput`; after the first one shorter.
+fn kept(group: &Group, share: f64, first: bool) -> String {
     let name = match group.point.is_empty() {
         true => group.label.clone(),
         false => format!("{} ({})", group.label, group.point_label()),
     };
-    if share < 0.005 {
-        return format!("{name} stopped");
+    match (share < 0.005, first) {
+        (true, _) => format!("{name} stopped"),
+        (_, true) => format!("{name} kept {} of its throughput", words::percent(share)),
+        (_, false) => format!("{name} kept {}", words::percent(share)),
     }
-    format!("{name} kept {} of its throughput", words::percent(share))
 }
 
 fn labels(group: &Group) -> Vec<String> {

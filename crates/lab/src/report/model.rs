@@ -144,9 +144,15 @@ impl Group {
     }
 }
 
-/// A mark in words: `crash r1`.
+/// A mark in words: `crash r1`. Hosts may say more after a colon; see [`mark_detail`].
 pub(super) fn mark_label(mark: &MarkAt) -> String {
-    mark.replica.map_or_else(|| mark.what.clone(), |id| format!("{} r{id}", mark.what))
+    let what = mark.what.split(':').next().unwrap_or_default().trim();
+    mark.replica.map_or_else(|| what.to_owned(), |id| format!("{what} r{id}"))
+}
+
+/// What a host says of a mark beyond its label.
+pub(super) fn mark_detail(mark: &MarkAt) -> Option<&str> {
+    mark.what.split_once(':').map(|(_, detail)| detail.trim()).filter(|detail| !detail.is_empty())
 }
 
 /// A value of a sweep as the experiment file writes it, without quotes.

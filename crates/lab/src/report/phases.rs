@@ -11,6 +11,9 @@ use crate::record::Record;
 /// Marks nearer than this are one moment.
 const TOGETHER_S: f64 = 0.05;
 
+/// The phase that begins with the run.
+const BEFORE: &str = "before";
+
 /// A stretch between two faults.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Phase {
@@ -25,22 +28,21 @@ pub(super) struct Phase {
 /// The phases of a run; one alone if nothing was done to the cluster.
 pub(super) fn of(run: &Record) -> Vec<Phase> {
     let end = run.summary.duration_s.max(run.timeline.last().map_or(0.0, |moment| moment.at_s));
-    let mut phases = vec![Phase { name: "before".into(), from_s: 0.0, to_s: end }];
+    let mut phases = vec![Phase { name: BEFORE.into(), from_s: 0.0, to_s: end }];
     for mark in &run.marks {
         let at = mark.at_s.clamp(0.0, end);
         let last = phases.last_mut().expect("a run has a first phase");
-        if phases_are_one(last, at) {
-            last.name = format!("{}, {}", last.name, mark_label(mark));
+        if at - last.from_s < TOGETHER_S {
+            last.name = match last.name.as_str() {
+                BEFORE => format!("with {}", mark_label(mark)),
+                name => format!("{name}, {}", mark_label(mark)),
+            };
             continue;
         }
         last.to_s = at;
         phases.push(Phase { name: format!("after {}", mark_label(mark)), from_s: at, to_s: end });
     }
     phases
-}
-
-fn phases_are_one(last: &Phase, at: f64) -> bool {
-    last.name != "before" && at - last.from_s < TOGETHER_S
 }
 
 /// Transactions a second within a phase; an interval that a fault cuts counts by the part of it that lies
@@ -87,7 +89,7 @@ pub(super) fn longest_pause(run: &Record) -> Option<f64> {
     longest
 }
 
-/// When replicas were down, by the marks: spans of shade for a figure.
+/// From faults to their repair, by the marks: spans of shade for a figure.
 pub(super) fn outages(run: &Record) -> Vec<(f64, f64)> {
     let mut spans = Vec::new();
     let end = run.summary.duration_s;
@@ -113,6 +115,8 @@ fn closing(what: &str) -> Option<&'static str> {
     match what {
         "crash" | "kill" | "stop" => Some("restart"),
         "partition" => Some("heal"),
+        "silent" => Some("speaks again"),
+        "slow" => Some("fast again"),
         _ => None,
     }
 }

@@ -234,13 +234,31 @@ impl Chart {
             return Range { from: 0.0, to: 1.0, log: false };
         }
         if axis.log && least > 0.0 {
-            let (from, to) = (10_f64.powf(least.log10().floor()), 10_f64.powf(most.log10().ceil()));
-            return Range { from, to: if to > from { to } else { from * 10.0 }, log: true };
+            return self.decades(least, most, vertical);
         }
-        let from = if vertical { least.min(0.0) } else { least };
         let head = if self.faults.is_empty() { 1.06 } else { 1.2 };
-        let room = if vertical { (most - from) * head } else { most - from };
-        Range { from, to: from + if room > 0.0 { room } else { 1.0 }, log: false }
+        let (from, to) = match (vertical, axis.show) {
+            (true, _) => (least.min(0.0), least.min(0.0) + (most - least.min(0.0)) * head),
+            (false, Some(_)) => (least, most),
+            // Room for the first and the last marker; not beyond 0 without need.
+            (false, None) => {
+                let room = (most - least) * 0.04;
+                (if least >= 0.0 { (least - room).max(0.0) } else { least - room }, most + room)
+            }
+        };
+        Range { from, to: if to > from { to } else { from + 1.0 }, log: false }
+    }
+
+    /// A logarithmic range: whole decades, so that there are ticks, or a little more than the values where
+    /// these span decades enough.
+    fn decades(&self, least: f64, most: f64, vertical: bool) -> Range {
+        let head = if vertical && !self.faults.is_empty() { 5.0 } else { 1.3 };
+        if most / least >= 100.0 {
+            return Range { from: least / 1.3, to: most * head, log: true };
+        }
+        let from = 10_f64.powf(least.log10().floor());
+        let to = 10_f64.powf(most.log10().ceil()).max(from * 10.0);
+        Range { from, to: if head > 2.0 { to.max(most * head) } else { to }, log: true }
     }
 
     /// Makes the library's SVG one of the page: it scales, has a name and a text, and ids of its own.

@@ -22,8 +22,11 @@ pub(super) struct Csv {
 
 /// What identifies a run.
 const IDENTITY: [&str; 7] = ["run", "label", "protocol", "host", "nodes", "seed", "point"];
+/// A figure of a run, by name; nothing where a run has none.
+pub(super) type Metric = (&'static str, fn(&Record) -> Option<f64>);
+
 /// The figures whose means over seeds `means.csv` holds.
-pub(super) const METRICS: [(&str, fn(&Record) -> Option<f64>); 10] = [
+const METRICS: [Metric; 10] = [
     ("throughput_tps", |r| Some(r.summary.throughput_tps)),
     ("latency_p50_ms", |r| r.summary.latency_ms.p50),
     ("latency_p90_ms", |r| r.summary.latency_ms.p90),

@@ -28,12 +28,12 @@ pub(super) fn number(value: f64) -> String {
     let places = match size {
         s if s >= 10.0 => 1,
         s if s >= 1.0 => 2,
-        s if s >= 0.001 => 3,
+        s if s >= 0.01 => 3,
+        s if s >= 1e-6 => (1.0 - s.log10().floor()) as usize,
         0.0 => 0,
         _ => return format!("{value:.1e}"),
     };
-    let text = format!("{value:.places$}");
-    text.replace('-', "−")
+    format!("{value:.places$}").replace('-', "−")
 }
 
 /// A tick of an axis: no digit that says nothing.
@@ -56,28 +56,28 @@ pub(super) fn tick(value: f64) -> String {
 /// A span of milliseconds.
 pub(super) fn ms(value: f64) -> String {
     if value >= 1000.0 {
-        return format!("{} s", number(value / 1e3));
+        return format!("{}\u{a0}s", number(value / 1e3));
     }
-    format!("{} ms", number(value))
+    format!("{}\u{a0}ms", number(value))
 }
 
 /// Seconds.
 pub(super) fn seconds(value: f64) -> String {
     if value >= 7200.0 {
-        return format!("{} h", number(value / 3600.0));
+        return format!("{}\u{a0}h", number(value / 3600.0));
     }
     let text = format!("{value:.2}");
-    format!("{} s", text.trim_end_matches('0').trim_end_matches('.'))
+    format!("{}\u{a0}s", text.trim_end_matches('0').trim_end_matches('.'))
 }
 
 /// Bytes in decimal units.
 pub(super) fn bytes(value: f64) -> String {
     match value {
-        v if v >= 1e12 => format!("{} TB", number(v / 1e12)),
-        v if v >= 1e9 => format!("{} GB", number(v / 1e9)),
-        v if v >= 1e6 => format!("{} MB", number(v / 1e6)),
-        v if v >= 1e3 => format!("{} kB", number(v / 1e3)),
-        v => format!("{} B", number(v)),
+        v if v >= 1e12 => format!("{}\u{a0}TB", number(v / 1e12)),
+        v if v >= 1e9 => format!("{}\u{a0}GB", number(v / 1e9)),
+        v if v >= 1e6 => format!("{}\u{a0}MB", number(v / 1e6)),
+        v if v >= 1e3 => format!("{}\u{a0}kB", number(v / 1e3)),
+        v => format!("{}\u{a0}B", number(v)),
     }
 }
 
@@ -85,10 +85,10 @@ pub(super) fn bytes(value: f64) -> String {
 pub(super) fn percent(share: f64) -> String {
     let value = share * 100.0;
     match value {
-        v if v > 0.0 && v < 1.0 => "< 1 %".into(),
-        v if v >= 99.5 || v < 10.0 && v.fract() == 0.0 => format!("{v:.0} %"),
-        v if v < 10.0 => format!("{v:.1} %"),
-        v => format!("{v:.0} %"),
+        v if v > 0.0 && v < 1.0 => "<\u{a0}1\u{a0}%".into(),
+        v if v >= 99.5 || v < 10.0 && v.fract() == 0.0 => format!("{v:.0}\u{a0}%"),
+        v if v < 10.0 => format!("{v:.1}\u{a0}%"),
+        v => format!("{v:.0}\u{a0}%"),
     }
 }
 
@@ -143,26 +143,26 @@ mod tests {
     fn numbers_have_three_digits() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(
-            ["0", "0.012", "3.14", "31.4", "314", "3,142"].map(str::to_owned),
+            ["0", "0.012", "2.72", "27.2", "272", "2,718"].map(str::to_owned),
             [
                 number(0.0),
                 number(0.0123),
-                number(3.14159),
-                number(31.4159),
-                number(314.159),
-                number(3141.59)
+                number(2.71823),
+                number(27.1823),
+                number(271.823),
+                number(2718.23)
             ]
         );
         assert_eq!((number(-2.5), number(f64::NAN)), ("−2.50".into(), "–".into()));
-        assert_eq!((bytes(1536.0), bytes(12.0)), ("1.54 kB".into(), "12.0 B".into()));
-        assert_eq!((ms(0.5), ms(61_000.0)), ("0.500 ms".into(), "61.0 s".into()));
+        assert_eq!((bytes(1536.0), bytes(12.0)), ("1.54\u{a0}kB".into(), "12.0\u{a0}B".into()));
+        assert_eq!((ms(0.5), ms(61_000.0)), ("0.500\u{a0}ms".into(), "61.0\u{a0}s".into()));
         assert_eq!(
             (tick(0.001), tick(2500.0), tick(3e6)),
             ("0.001".into(), "2,500".into(), "3M".into())
         );
         assert_eq!(
             (percent(0.004), percent(0.5), percent(1.0)),
-            ("< 1 %".into(), "50 %".into(), "100 %".into())
+            ("<\u{a0}1\u{a0}%".into(), "50\u{a0}%".into(), "100\u{a0}%".into())
         );
     }
 

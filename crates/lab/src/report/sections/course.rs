@@ -4,7 +4,7 @@ use super::{
     super::{
         html::{Cell, Html},
         marks::Style,
-        model::{Group, Panel, mark_label},
+        model::{Group, Panel, mark_detail, mark_label},
         page::Context,
         phases,
         plot::{Axis, Chart, Fault, Line, Size},
@@ -18,6 +18,8 @@ use crate::record::{Moment, Record};
 
 /// Replicas that a figure of heights draws one by one; all others are one line.
 const REPLICAS_DRAWN_MAX: usize = 6;
+/// So many faults are told in full; the CSV has all.
+const DETAILS_MAX: usize = 12;
 /// So many small panels of heights are open.
 const HEIGHTS_OPEN: usize = 8;
 
@@ -41,7 +43,7 @@ fn throughput(context: &Context<'_>, html: &mut Html) {
     let bands = context.model.groups.iter().any(|group| group.runs.len() > 1);
     let caption = format!(
         "Throughput over time: transactions that became final for a client in each interval. Vertical \
-         lines are faults and repairs; shade is where a replica was down.{}",
+         lines are faults and repairs; shade lasts from a fault to its repair.{}",
         if bands { " Lines are means over seeds, bands their 95 % intervals." } else { "" }
     );
     over_time(context, html, &caption, "transactions/s", false, |run| {
@@ -149,18 +151,41 @@ fn through_faults(context: &Context<'_>, html: &mut Html) {
     html.leaf("h3", &[], "Through the faults");
     for (names, groups) in &kinds {
         let mut columns = vec!["Protocol", "Host"];
+        let names: Vec<_> = names.iter().map(|name| words::capital(name)).collect();
         columns.extend(names.iter().map(String::as_str));
         columns.push("Longest pause");
         let rows: Vec<_> = groups.iter().map(|group| phase_row(group, names.len())).collect();
         html.table("phases", "", &columns, &rows);
     }
     let fine = context.model.records.iter().find_map(phases::resolution);
-    html.leaf("p", &[("class", "small")], format!(
-        "Transactions/s in each stretch between faults, and in per cent of the stretch before the first. The \
-         longest pause is the longest stretch without a commit after the first one, to the nearest \
-         interval ({}).",
-        fine.unwrap_or_else(|| "none".into())
-    ));
+    html.element("p", &[("class", "small")], |html| {
+        html.text(format!(
+            "Transactions/s in each stretch between faults, and in per cent of the stretch before the \
+             first. The longest pause is the longest stretch without a commit after the first one, to \
+             the nearest interval ({}). ",
+            fine.unwrap_or_else(|| "none".into())
+        ));
+        context.data(html, "marks.csv");
+    });
+    details(context, html);
+}
+
+/// What hosts said of faults beyond their names.
+fn details(context: &Context<'_>, html: &mut Html) {
+    let told = context.model.groups.iter().flat_map(|group| {
+        group.marks().iter().filter_map(move |mark| Some((group, mark, mark_detail(mark)?)))
+    });
+    let lines: Vec<_> = told
+        .map(|(group, mark, detail)| {
+            let at = words::seconds(mark.at_s);
+            format!("{}, {} at {at}: {detail}.", group.name(), mark_label(mark))
+        })
+        .collect();
+    if !lines.is_empty() {
+        html.element("ul", &[("class", "small")], |html| {
+            lines.iter().take(DETAILS_MAX).for_each(|line| html.leaf("li", &[], line));
+        });
+    }
 }
 
 fn phase_row(group: &Group, phases: usize) -> Vec<Cell> {

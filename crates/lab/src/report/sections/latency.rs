@@ -80,9 +80,12 @@ fn cumulated(group: &Group) -> Line {
     line
 }
 
+/// A percentile, by name.
+type Column = (&'static str, fn(&Percentiles) -> Option<f64>);
+
 fn percentiles(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
-    let columns: [(&str, fn(&Percentiles) -> Option<f64>); 5] = [
+    let columns: [Column; 5] = [
         ("p50 ms", |l| l.p50),
         ("p90 ms", |l| l.p90),
         ("p99 ms", |l| l.p99),

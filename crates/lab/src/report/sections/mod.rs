@@ -23,9 +23,9 @@ type Section = fn(&Context<'_>, &mut Html);
 pub(super) const ALL: [Section; 8] = [
     runs::section,
     checks::section,
+    sweep::section,
     course::section,
     latency::section,
-    sweep::section,
     traffic::section,
     control::section,
     provenance::section,

@@ -35,12 +35,12 @@ fn replay(context: &Context<'_>, html: &mut Html) {
     if let Some(commit) = &manifest.commit {
         let commit = commit.trim_end_matches("+changes");
         commands.push_str(&format!(
-            "git checkout {commit}    # in the source of byzlab, then build it\n"
+            "# in the source of byzlab, then build it\ngit checkout {commit}\n\n"
         ));
     }
-    commands.push_str("byzlab replay .           # every simulated run, digest by digest\n");
-    commands.push_str("byzlab run spec.toml      # everything once more, into a new folder\n");
-    commands.push_str("byzlab report .           # this page, from the records");
+    commands.push_str("# every simulated run, digest by digest\nbyzlab replay .\n\n");
+    commands.push_str("# everything once more, into a new folder\nbyzlab run spec.toml\n\n");
+    commands.push_str("# this page, from the records\nbyzlab report .");
     html.element("pre", &[], |html| html.leaf("code", &[], commands));
     if manifest.commit.as_ref().is_some_and(|commit| commit.ends_with("+changes")) {
         html.leaf("p", &[("class", "small")],

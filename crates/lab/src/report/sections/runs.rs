@@ -2,7 +2,7 @@
 
 use super::super::{
     html::{Cell, Html},
-    model::{Group, why_nothing},
+    model::{Group, Model, why_nothing},
     page::Context,
     stats::Mean,
     tables::per_transaction,
@@ -15,7 +15,9 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let seeds = model.groups.iter().any(|group| group.runs.len() > 1);
     html.element("section", &[("id", "runs")], |html| {
         html.leaf("h2", &[], "Runs");
-        let rows: Vec<_> = model.groups.iter().map(|group| row(group, model.is_sweep())).collect();
+        let cpu = model.records.iter().any(|run| run.cpu_us_per_transaction.is_some());
+        let rows: Vec<_> =
+            model.groups.iter().map(|group| row(group, model.is_sweep(), cpu)).collect();
         let mut columns = vec!["Protocol", "Host"];
         if model.is_sweep() {
             columns.push("Point");
@@ -30,18 +32,22 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
             "Bytes / tx",
             "Signatures checked",
             "View changes",
-            "CPU µs / tx",
-            "Violations",
-            "Ledger head",
         ]);
+        columns.extend(cpu.then_some("CPU µs / tx"));
+        columns.extend(["Violations", "Ledger head"]);
         html.table("runs", "", &columns, &rows);
+        reasons(model, html);
         html.element("p", &[("class", "small")], |html| {
             html.text(
                 "Tx: transactions that became final for their client. Latency is what clients saw, from \
                  the intended send time to the last reply needed, so a queue at the client counts. Messages \
-                 and bytes are those between replicas. CPU is that of replicas and clients together; it is \
-                 measured where replicas run for real. ",
+                 and bytes are those between replicas. ",
             );
+            html.text(if cpu {
+                "CPU is that of replicas and clients together, where replicas run for real. "
+            } else {
+                "CPU time is measured where replicas run for real, so in none of these runs. "
+            });
             if seeds {
                 html.text(
                     "With several seeds a cell is the mean, and ± half the width of its 95 % interval \
@@ -55,8 +61,25 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     });
 }
 
-fn row(group: &Group, sweep: bool) -> Vec<Cell> {
-    let mut row = vec![Cell::Series(group.style, group.label.clone()), Cell::Text(host(group))];
+/// Why runs committed nothing; a bare 0 would say nothing.
+fn reasons(model: &Model, html: &mut Html) {
+    let idle: Vec<_> = model
+        .groups
+        .iter()
+        .filter(|group| group.committed() == 0)
+        .map(|group| format!("{}: {}", group.name(), why_nothing(&group.runs[0])))
+        .collect();
+    if idle.is_empty() {
+        return;
+    }
+    html.leaf("p", &[("class", "small")], "Runs in which no transaction became final, and why:");
+    html.element("ul", &[("class", "small")], |html| {
+        idle.iter().for_each(|text| html.leaf("li", &[], text));
+    });
+}
+
+fn row(group: &Group, sweep: bool, cpu: bool) -> Vec<Cell> {
+    let mut row = vec![Cell::Series(group.style, group.label.clone()), host(group)];
     if sweep {
         row.push(Cell::Text(group.point_label()));
     }
@@ -73,20 +96,25 @@ fn row(group: &Group, sweep: bool) -> Vec<Cell> {
     row.push(mean(group.mean(|r| per_transaction(r, r.summary.bytes)), "no tx"));
     row.push(signatures(group));
     row.push(view_changes(group));
-    row.push(mean(group.mean(|r| r.cpu_us_per_transaction), "not measured"));
+    if cpu {
+        row.push(mean(group.mean(|r| r.cpu_us_per_transaction), "not measured"));
+    }
     row.push(violations(group));
     row.push(head(group));
     row
 }
 
-fn host(group: &Group) -> String {
-    let durability = group.runs[0].durability.as_ref();
-    durability.map_or(group.host.clone(), |durability| format!("{}, {durability}", group.host))
+/// The host, and below it what a commit waited for.
+fn host(group: &Group) -> Cell {
+    match &group.runs[0].durability {
+        Some(durability) => Cell::Noted(group.host.clone(), durability.clone()),
+        None => Cell::Text(group.host.clone()),
+    }
 }
 
 fn throughput(group: &Group) -> Cell {
     if group.committed() == 0 {
-        return Cell::Figure("0".into(), why_nothing(&group.runs[0]));
+        return Cell::Figure("0".into(), "why: below".into());
     }
     mean(group.mean(|r| Some(r.summary.throughput_tps)), "")
 }
@@ -104,26 +132,31 @@ fn signatures(group: &Group) -> Cell {
     let run = &group.runs[0];
     match mean {
         Some(mean) if mean.value > 0.0 => {
-            let mut notes = Vec::from_iter(mean.half.map(|_| words::interval(mean)));
-            if run.scheme != "ed25519" {
-                notes.push(run.scheme.clone());
+            let mut notes = Vec::new();
+            match mean.half {
+                Some(_) => notes.push(words::interval(mean)),
+                None if run.scheme != "ed25519" => notes.push(run.scheme.clone()),
+                None => {}
             }
             if !run.client_signatures {
                 notes.push("clients unsigned".into());
             }
             Cell::Figure(words::count(mean.value.round() as u64), notes.join(", "))
         }
-        _ if !run.client_signatures => Cell::Figure("none".into(), "clients do not sign".into()),
-        _ => Cell::Figure("none".into(), "no claim reached a verifier".into()),
+        _ if !run.client_signatures => Cell::Figure("none".into(), "clients unsigned".into()),
+        _ => Cell::Figure("none".into(), "no claim came".into()),
     }
 }
 
 fn view_changes(group: &Group) -> Cell {
     match group.mean(|r| Some(r.summary.view_changes as f64)) {
+        Some(mean) if mean.value > 0.0 && mean.runs == 1 => {
+            Cell::figure(words::count(mean.value as u64))
+        }
         Some(mean) if mean.value > 0.0 => {
             Cell::Figure(words::number(mean.value), words::interval(mean))
         }
-        _ => Cell::Figure("none".into(), String::new()),
+        _ => Cell::figure("none"),
     }
 }
 
@@ -145,7 +178,7 @@ fn violations(group: &Group) -> Cell {
 fn head(group: &Group) -> Cell {
     match (group.runs.as_slice(), &group.runs[0].summary.ledger_head) {
         ([_], Some(head)) => Cell::Code(words::short(head)),
-        ([_], None) => Cell::Text("none: every replica is down".into()),
-        _ => Cell::Text("one a seed, below".into()),
+        ([_], None) => Cell::Noted("none".into(), "all replicas down".into()),
+        _ => Cell::Noted("one a seed".into(), "listed at the end".into()),
     }
 }

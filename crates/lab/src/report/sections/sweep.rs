@@ -11,16 +11,13 @@ use super::{
         page::Context,
         plot::{Axis, Chart, Line, Size},
         stats::Mean,
-        tables::per_transaction,
+        tables::{Metric, per_transaction},
         words,
     },
     legend_of,
 };
-use crate::record::Record;
 
-/// A metric of a run, with the label of its axis.
-type Metric = (&'static str, fn(&Record) -> Option<f64>);
-
+// Named as axes are labelled.
 const THROUGHPUT: Metric = ("throughput (tx/s)", |r| Some(r.summary.throughput_tps));
 const MEDIAN: Metric = ("median latency (ms)", |r| r.summary.latency_ms.p50);
 const TAIL: Metric = ("p99 latency (ms)", |r| r.summary.latency_ms.p99);
@@ -84,12 +81,13 @@ fn series<'a>(model: &'a Model, key: &str, host: &str) -> Vec<Series<'a>> {
         lines.entry(name).or_default().push((x, group));
     }
     let as_protocols = lines.len() <= model.labels().len();
-    let of = |(number, (name, mut points)): (usize, (String, Vec<(f64, &'a Group)>))| {
+    let mut all = Vec::new();
+    for (number, (name, mut points)) in lines.into_iter().enumerate() {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let style = if as_protocols { points[0].1.style } else { Style(number) };
-        Series { name, style, points }
-    };
-    lines.into_iter().enumerate().map(of).collect()
+        all.push(Series { name, style, points });
+    }
+    all
 }
 
 fn along(context: &Context<'_>, html: &mut Html, key: &str, host: &str, series: &[Series<'_>]) {
@@ -146,7 +144,7 @@ fn against(label: &str, metric: &Metric, series: &[Series<'_>]) -> Chart {
 
 fn trade_off(series: &[Series<'_>]) -> Chart {
     let mut chart = Chart {
-        x: Axis::linear("throughput (tx/s)").showing(0.0, 0.0),
+        x: Axis::linear("throughput (tx/s)"),
         y: Axis::log("median latency (ms)"),
         ..Chart::default()
     };

@@ -127,7 +127,7 @@ pub fn record(run: usize, b: Behaviour, host: &str, seed: u64) -> Record {
         client_signatures: true,
         scheme: if real { "ed25519" } else { "simulated" }.into(),
         durability: real.then(|| "fsync".into()),
-        cpu_us_per_transaction: real.then(|| 120.0 * slow),
+        cpu_us_per_transaction: real.then_some(120.0 * slow),
         timeline,
         marks: vec![
             MarkAt { at_s: DOWN_S.0, replica: Some(1), what: "crash".into() },

@@ -6,7 +6,7 @@ mod fixture;
 use fixture::{folder, idle, quickstart, record, sweep, violation};
 
 use super::{render, write_csvs};
-use crate::record::Record;
+use crate::record::{MarkAt, Record};
 
 fn page(records: &[Record]) -> String {
     render(folder("quickstart", records).path()).unwrap()
@@ -87,7 +87,34 @@ fn the_order_of_lines_in_the_records_does_not_matter() {
 fn faults_are_told_in_words() {
     let html = page(&quickstart());
     assert!(html.contains("central stopped"), "who stopped is said");
-    assert!(html.contains("In simulation, between crash r1 and restart r1, pbft kept 9"));
+    assert!(html.contains("the cluster saw crash r1 at 10\u{a0}s and restart r1 at 18\u{a0}s"));
+    assert!(html.contains("from 10\u{a0}s to 18\u{a0}s, pbft kept 9"));
+}
+
+#[test]
+fn what_a_host_says_of_a_fault_is_told_beside_its_name() {
+    let mut records = quickstart();
+    let damage = MarkAt {
+        at_s: 18.0,
+        replica: Some(1),
+        what: "damage found: height 3, bytes 512..640".into(),
+    };
+    records[3].marks.push(damage);
+    let html = page(&records);
+    assert_well_formed(&html);
+    assert!(html.contains("damage found r1 at 18\u{a0}s: height 3, bytes 512..640."));
+    // Two marks of one moment begin one stretch.
+    assert!(html.contains("After restart r1, damage found r1"));
+}
+
+#[test]
+fn a_fault_from_the_start_has_no_stretch_before_it() {
+    let mut records = quickstart();
+    for record in &mut records {
+        record.marks = vec![MarkAt { at_s: 0.0, replica: Some(1), what: "twins".into() }];
+    }
+    let html = page(&records);
+    assert!(html.contains("With twins r1") && !html.contains(">Before<"));
 }
 
 #[test]
