@@ -104,7 +104,7 @@ pub const WINDOW_MAX: u64 = 4096;
 pub enum Timer {
     /// In a view: the primary is suspected. Between views: the new view did not come.
     View,
-    /// Nothing was executed for a while: time to say where one stands.
+    /// Nothing was executed for a while: time to say where one stands. Always armed.
     Status,
     /// A peer that was asked for blocks did not answer.
     Sync,
@@ -167,7 +167,10 @@ pub struct Pbft {
     quiet: u32,
     /// When each peer's status was answered last.
     answered: Vec<Option<Time>>,
-    /// How many batches were asked for, to ask others each time.
+    /// Whether the status timer is armed for the long while of a replica with nothing to do.
+    resting: bool,
+    /// How many peers were asked in such whiles, and how many for batches: to ask another each time.
+    asked: u64,
     fetches: usize,
 }
 
@@ -214,6 +217,8 @@ impl Protocol for Pbft {
             seen: Height::GENESIS,
             quiet: 0,
             answered: vec![None; size],
+            resting: false,
+            asked: 0,
             fetches: 0,
         };
         pbft.restore(restored, &saved);

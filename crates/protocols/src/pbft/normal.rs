@@ -20,8 +20,7 @@ impl Pbft {
         if self.asking || !self.active || self.primary() != self.seat.me {
             return;
         }
-        self.next = self.next.max(self.head.height.next()).max(self.stable.head.height.next());
-        if !self.has_room(self.next) {
+        if !self.has_room() {
             return;
         }
         let in_flight = self.head.height.0 + 1..self.next.0;
@@ -34,15 +33,16 @@ impl Pbft {
         out.want_batch(self.setup.batch, branch);
     }
 
-    /// Whether the primary may propose at `height`: within the pipeline, and below the high watermark.
-    fn has_room(&self, height: Height) -> bool {
-        height.0 <= self.head.height.0 + self.setup.in_flight
-            && height.0 <= self.stable.head.height.0 + self.setup.window
+    /// Whether the primary may propose another height: within the pipeline, and below the high watermark.
+    fn has_room(&mut self) -> bool {
+        let (head, stable) = (self.head.height, self.stable.head.height);
+        self.next = self.next.max(head.next()).max(stable.next());
+        self.next.0 <= head.0 + self.setup.in_flight && self.next.0 <= stable.0 + self.setup.window
     }
 
     pub(super) fn on_batch(&mut self, batch: Batch, out: &mut Effects<Self>) {
         self.asking = false;
-        if !self.active || self.primary() != self.seat.me || !self.has_room(self.next) {
+        if !self.active || self.primary() != self.seat.me || !self.has_room() {
             return out.note(Note::Waits { why: "a batch came for a view that was left" });
         }
         if batch.is_empty() {

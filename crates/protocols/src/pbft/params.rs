@@ -58,6 +58,8 @@ impl Default for Params {
 const DOUBLINGS_MAX: u32 = 10;
 /// How many times in a view timeout a stalled replica says where it stands.
 const STATUS_PER_TIMEOUT: u64 = 4;
+/// After how many view timeouts an idle replica asks a peer whether it missed something.
+const IDLE_TIMEOUTS: u64 = 4;
 /// What a NEW-VIEW has beside what grows with the window.
 const NEW_VIEW_HEAD: usize = 1 << 20;
 
@@ -128,6 +130,10 @@ impl Setup {
     /// §4.5.2: T for the first view change, 2T for one right after it, and so on.
     pub fn timeout(&self, view_changes: u32) -> Span {
         self.timeout.times(1 << view_changes.saturating_sub(1).min(DOUBLINGS_MAX))
+    }
+    /// How long a replica with nothing to do waits before it asks a peer whether it missed something.
+    pub fn idle_gap(&self) -> Span {
+        self.timeout.times(IDLE_TIMEOUTS)
     }
     /// How many messages of views to come are kept a peer: two votes for each height that a new view may
     /// propose again.

@@ -1,6 +1,6 @@
 //! Keeping up: what a replica does that was away, lost messages, or lacks blocks.
 //!
-//! A replica for which something is under way and nothing happens says where it stands ([`Status`]); each
+//! An idle replica asks one other now and then. A replica for which something is under way and nothing happens says where it stands ([`Status`]); each
 //! other answers with what it lacks: the stable checkpoint, the new view, votes, and how high the ledger is,
 //! from which [`Sync`](crate::kit::Sync) goes on. This is the paper's retransmission, driven by the
 //! receiver.
@@ -22,6 +22,7 @@ const RESENT_HEIGHTS_MAX: u64 = 32;
 impl Pbft {
     pub(super) fn on_start(&mut self, now: Time, out: &mut Effects<Self>) {
         self.announce(out);
+        self.rest(now, out);
         if self.came_back {
             self.resume(now, out);
         }
@@ -61,7 +62,7 @@ impl Pbft {
     /// Something is under way: looks again in a while whether it got anywhere.
     pub(super) fn fidget(&mut self, now: Time, out: &mut Effects<Self>) {
         if !self.fidgeting {
-            self.fidgeting = true;
+            (self.fidgeting, self.resting) = (true, false);
             self.seen = self.head.height;
             out.arm(Timer::Status, now + self.setup.status_gap(self.quiet));
         }
@@ -76,11 +77,24 @@ impl Pbft {
             || self.sync.behind(head)
     }
 
+    /// Nothing is under way: asks one peer, another each time, after a long while. Else a replica that was
+    /// cut off when the last block was committed would not hear of it before the next.
+    fn rest(&mut self, now: Time, out: &mut Effects<Self>) {
+        if self.resting && self.head.height == self.seen {
+            let size = self.seat.committee.size() as u64;
+            let others = 1 + self.asked % (size - 1).max(1);
+            let peer = self.seat.committee.at_turn(u64::from(self.seat.me.0) + others);
+            self.asked += 1;
+            self.say_status(true, To::One(peer), out);
+        }
+        (self.resting, self.seen, self.quiet) = (true, self.head.height, 0);
+        out.arm(Timer::Status, now + self.setup.idle_gap());
+    }
+
     pub(super) fn on_status_timer(&mut self, now: Time, out: &mut Effects<Self>) {
         self.fidgeting = false;
         if !self.is_restless() {
-            self.quiet = 0;
-            return;
+            return self.rest(now, out);
         }
         if self.head.height > self.seen {
             self.quiet = 0;
