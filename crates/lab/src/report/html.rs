@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write as _};
 
-/// Well-formed HTML, built from the outside in. [`Html::svg`] and [`Html::style`] alone take markup, and
-/// both are for markup that this program wrote itself.
+/// Well-formed HTML, built from the outside in. [`Html::svg`] and [`Html::style`] alone take
+/// markup, and both are for markup that this program wrote itself.
 #[derive(Debug, Default)]
 pub(super) struct Html(String);
 
@@ -53,7 +53,8 @@ impl Html {
         self.0.push_str(css);
         self.0.push_str("</style>\n");
     }
-    /// A table: names of columns, then rows. A cell beyond the first column stands right if it is a figure.
+    /// A table: names of columns, then rows. A cell beyond the first column stands right if it is a
+    /// figure.
     pub fn table(&mut self, class: &str, caption: &str, columns: &[&str], rows: &[Vec<Cell>]) {
         self.element("div", &[("class", "scroll")], |html| {
             html.element("table", &[("class", class)], |html| {
@@ -158,8 +159,8 @@ fn is_inline(name: &str) -> bool {
     matches!(name, "a" | "b" | "code" | "em" | "small" | "span" | "strong" | "sub" | "sup")
 }
 
-/// Appends `text` so that no browser takes any of it for markup, in text and in quoted attributes alike.
-/// Characters that HTML does not allow become U+FFFD.
+/// Appends `text` so that no browser takes any of it for markup, in text and in quoted attributes
+/// alike. Characters that HTML does not allow become U+FFFD.
 pub(super) fn escape_into(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
@@ -174,8 +175,8 @@ pub(super) fn escape_into(out: &mut String, text: &str) {
     }
 }
 
-/// `c`, or U+FFFD if it shows nothing or turns the direction of text, by which one name could be read as
-/// another.
+/// `c`, or U+FFFD if it shows nothing or turns the direction of text, by which one name could be
+/// read as another.
 pub(super) fn visible(c: char) -> char {
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if c.is_control() || turns { '\u{fffd}' } else { c }

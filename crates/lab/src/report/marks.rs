@@ -1,9 +1,9 @@
 //! How a series looks, everywhere in the report, and the small drawings that tables hold.
 //!
-//! A series is told by three things at once, so that neither colour-blind readers nor a black-and-white
-//! printer lose one: a colour of Okabe & Ito (2008), a dash pattern, and a marker. Colours are CSS
-//! variables (`--s0` …) with the light value as fall-back, so a drawing follows the page into the dark
-//! and still stands alone when it is cut out of it.
+//! A series is told by three things at once, so that neither colour-blind readers nor a
+//! black-and-white printer lose one: a colour of Okabe & Ito (2008), a dash pattern, and a marker.
+//! Colours are CSS variables (`--s0` …) with the light value as fall-back, so a drawing follows the
+//! page into the dark and still stands alone when it is cut out of it.
 
 use std::fmt::Write as _;
 
@@ -65,7 +65,8 @@ pub(super) fn swatch(style: Style) -> String {
     };
     let marker = style.marker().map_or(String::new(), |marker| marker_at(marker, 17.0, 6.0));
     format!(
-        "<svg class=\"swatch\" viewBox=\"0 0 34 12\" width=\"34\" height=\"12\" aria-hidden=\"true\">\
+        "<svg class=\"swatch\" viewBox=\"0 0 34 12\" width=\"34\" height=\"12\" \
+         aria-hidden=\"true\">\
          <g fill=\"{colour}\" stroke=\"{colour}\"><line x1=\"1\" y1=\"6\" x2=\"33\" y2=\"6\" \
          stroke-width=\"2\"{dash}/>{marker}</g></svg>"
     )
@@ -101,9 +102,10 @@ fn marker_at(marker: MarkerShape, x: f64, y: f64) -> String {
 pub(super) fn bar(share: f64, style: Style) -> String {
     let width = (share.clamp(0.0, 1.0) * 120.0).max(if share > 0.0 { 1.0 } else { 0.0 });
     format!(
-        "<svg class=\"bar\" viewBox=\"0 0 120 10\" width=\"120\" height=\"10\" aria-hidden=\"true\">\
-         <rect class=\"track\" width=\"120\" height=\"10\"/><rect width=\"{width:.1}\" height=\"10\" \
-         fill=\"{}\"/></svg>",
+        "<svg class=\"bar\" viewBox=\"0 0 120 10\" width=\"120\" height=\"10\" \
+         aria-hidden=\"true\">\
+         <rect class=\"track\" width=\"120\" height=\"10\"/><rect width=\"{width:.1}\" \
+         height=\"10\" fill=\"{}\"/></svg>",
         style.colour()
     )
 }
@@ -113,8 +115,8 @@ pub(super) fn shares(counts: &[u64], style: Style) -> String {
     const WIDTH: f64 = 360.0;
     let total: f64 = counts.iter().map(|&c| c as f64).sum();
     let mut out = format!(
-        "<svg class=\"shares\" viewBox=\"0 0 {WIDTH} 20\" width=\"{WIDTH}\" height=\"20\" role=\"img\" \
-         aria-label=\""
+        "<svg class=\"shares\" viewBox=\"0 0 {WIDTH} 20\" width=\"{WIDTH}\" height=\"20\" \
+         role=\"img\" aria-label=\""
     );
     let named = counts.iter().enumerate().filter(|&(_, &c)| c > 0).take(32);
     let names: Vec<_> = named.map(|(i, c)| format!("r{i} {c}")).collect();

@@ -1,7 +1,8 @@
 //! The report: one HTML file that opens from disk, without a network and without a script.
 //!
-//! [`render`] reads the records and the manifest of a results folder, and nothing else: the same folder
-//! gives the same bytes. [`write_csvs`] writes the data of each figure beside it. How it is built:
+//! [`render`] reads the records and the manifest of a results folder, and nothing else: the same
+//! folder gives the same bytes. [`write_csvs`] writes the data of each figure beside it. How it is
+//! built:
 //!
 //! | room | holds |
 //! |---|---|
@@ -46,8 +47,8 @@ pub fn render(folder: &Path) -> Result<String> {
     Ok(page::document(&page::Context::new(&model, &csv)))
 }
 
-/// Writes the CSV files beside the records in `folder`: one a figure, one observation a row, units in the
-/// names of columns. Files of the same name are replaced.
+/// Writes the CSV files beside the records in `folder`: one a figure, one observation a row, units
+/// in the names of columns. Files of the same name are replaced.
 ///
 /// Fails where [`render`] does, and if a file cannot be written.
 pub fn write_csvs(folder: &Path) -> Result<()> {

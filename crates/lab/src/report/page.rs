@@ -68,10 +68,10 @@ pub(super) fn document(context: &Context<'_>) -> String {
     html.element("html", &[("lang", "en")], |html| {
         html.element("head", &[], |html| {
             html.void("meta", &[("charset", "utf-8")]);
-            html.void("meta", &[
-                ("name", "viewport"),
-                ("content", "width=device-width, initial-scale=1"),
-            ]);
+            html.void(
+                "meta",
+                &[("name", "viewport"), ("content", "width=device-width, initial-scale=1")],
+            );
             html.void("meta", &[("name", "color-scheme"), ("content", "light dark")]);
             html.leaf("title", &[], format!("{} · ByzLab", model.manifest.name));
             html.style(STYLE);
@@ -86,7 +86,8 @@ pub(super) fn document(context: &Context<'_>) -> String {
             html.element("footer", &[], |html| {
                 let manifest = &model.manifest;
                 html.leaf("p", &[], format!(
-                    "Made by ByzLab {} from the records of this results folder, and from nothing else.",
+                    "Made by ByzLab {} from the records of this results folder, and from nothing \
+                     else.",
                     manifest.byzlab
                 ));
             });

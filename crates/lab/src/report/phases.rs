@@ -45,8 +45,8 @@ pub(super) fn of(run: &Record) -> Vec<Phase> {
     phases
 }
 
-/// Transactions a second within a phase; an interval that a fault cuts counts by the part of it that lies
-/// within. `None` if the timeline says nothing of the phase.
+/// Transactions a second within a phase; an interval that a fault cuts counts by the part of it
+/// that lies within. `None` if the timeline says nothing of the phase.
 pub(super) fn rate(run: &Record, phase: &Phase) -> Option<f64> {
     let (mut committed, mut covered) = (0.0, 0.0);
     for (from, moment) in intervals(run) {
@@ -64,8 +64,8 @@ pub(super) fn mean_rate(group: &Group, index: usize) -> Option<Mean> {
     group.mean(|run| rate(run, of(run).get(index)?))
 }
 
-/// How much of the throughput before the first fault was left until the next; `None` without a fault or
-/// without throughput before it.
+/// How much of the throughput before the first fault was left until the next; `None` without a
+/// fault or without throughput before it.
 pub(super) fn kept(group: &Group) -> Option<f64> {
     let before = mean_rate(group, 0)?.value;
     let after = mean_rate(group, 1)?.value;

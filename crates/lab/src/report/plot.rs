@@ -1,7 +1,7 @@
 //! Figures with axes. The one place that knows the plotting library (kuva).
 //!
-//! A [`Chart`] says what is to be seen; [`Chart::draw`] makes an SVG of it that scales with the page,
-//! follows its colours, and shares no name with another SVG on it.
+//! A [`Chart`] says what is to be seen; [`Chart::draw`] makes an SVG of it that scales with the
+//! page, follows its colours, and shares no name with another SVG on it.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -29,8 +29,8 @@ const TOP: f64 = 10.0;
 /// The mean width of a letter of fault labels.
 const LETTER: f64 = 5.6;
 
-/// How large a chart is in its own units, about the pixels of a page on a screen: a unit of type is one
-/// size on all charts.
+/// How large a chart is in its own units, about the pixels of a page on a screen: a unit of type is
+/// one size on all charts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Size {
     /// As wide as the page.
@@ -62,7 +62,8 @@ pub(super) struct Line {
     pub style: Style,
     /// Its points by rising x; a new piece begins after a gap.
     pub pieces: Vec<Vec<(f64, f64)>>,
-    /// Lower and upper ends of the 95 % interval at each point of all pieces together; empty for none.
+    /// Lower and upper ends of the 95 % interval at each point of all pieces together; empty for
+    /// none.
     pub intervals: Vec<(f64, f64)>,
     /// Whether intervals are a band around the line, or a bar at each point.
     pub band: bool,
@@ -249,8 +250,8 @@ impl Chart {
         Range { from, to: if to > from { to } else { from + 1.0 }, log: false }
     }
 
-    /// A logarithmic range: whole decades, so that there are ticks, or a little more than the values where
-    /// these span decades enough.
+    /// A logarithmic range: whole decades, so that there are ticks, or a little more than the
+    /// values where these span decades enough.
     fn decades(&self, least: f64, most: f64, vertical: bool) -> Range {
         let head = if vertical && !self.faults.is_empty() { 5.0 } else { 1.3 };
         if most / least >= 100.0 {
@@ -261,7 +262,8 @@ impl Chart {
         Range { from, to: if head > 2.0 { to.max(most * head) } else { to }, log: true }
     }
 
-    /// Makes the library's SVG one of the page: it scales, has a name and a text, and ids of its own.
+    /// Makes the library's SVG one of the page: it scales, has a name and a text, and ids of its
+    /// own.
     fn adopt(&self, svg: &str, name: &str, alt: &str) -> String {
         let body = svg.split_once("-->").map_or(svg, |(_, body)| body);
         let (width, height) = (self.size.width(), self.size.height());
@@ -275,8 +277,8 @@ impl Chart {
     }
 }
 
-/// `svg` with its clip paths named after `name` and numbered from 0; the library numbers them through the
-/// life of the process, so that equal charts would differ.
+/// `svg` with its clip paths named after `name` and numbered from 0; the library numbers them
+/// through the life of the process, so that equal charts would differ.
 fn renamed(svg: &str, name: &str) -> String {
     const MARK: &str = "kuva-clip-";
     let mut numbers: Vec<&str> = Vec::new();

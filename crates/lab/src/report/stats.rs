@@ -12,8 +12,8 @@ pub(super) struct Mean {
 }
 
 impl Mean {
-    /// The mean of `values` with its 95 % interval by Student's t: `t(n-1) · s / √n`, where `s` is the
-    /// sample's standard deviation. `None` without values.
+    /// The mean of `values` with its 95 % interval by Student's t: `t(n-1) · s / √n`, where `s` is
+    /// the sample's standard deviation. `None` without values.
     pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let values: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
         let runs = values.len();
@@ -35,8 +35,8 @@ impl Mean {
     }
 }
 
-/// The two-sided 95 % quantile of Student's t. Beyond the table the quantile for the last degree before
-/// is used, which is the wider one.
+/// The two-sided 95 % quantile of Student's t. Beyond the table the quantile for the last degree
+/// before is used, which is the wider one.
 fn student_t(degrees: usize) -> f64 {
     const TABLE: [f64; 30] = [
         12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
@@ -51,8 +51,8 @@ fn student_t(degrees: usize) -> f64 {
     }
 }
 
-/// The Nakamoto coefficient: the fewest producers whose blocks together are *more than* `share` of all.
-/// `None` without blocks.
+/// The Nakamoto coefficient: the fewest producers whose blocks together are *more than* `share` of
+/// all. `None` without blocks.
 pub(super) fn nakamoto(blocks: &[u64], share: Share) -> Option<usize> {
     let total: u128 = blocks.iter().map(|&b| u128::from(b)).sum();
     if total == 0 {
@@ -83,9 +83,9 @@ impl Share {
     pub const THIRD: Self = Self { numerator: 1, denominator: 3 };
 }
 
-/// The Gini coefficient of blocks over *all* replicas, those without a block included: with the counts
-/// sorted ascending `x₁ … xₙ`, `G = 2·Σ i·xᵢ / (n·Σ xᵢ) − (n+1)/n`. 0: all produced equally many;
-/// `1 − 1/n`: one produced everything. `None` without blocks.
+/// The Gini coefficient of blocks over *all* replicas, those without a block included: with the
+/// counts sorted ascending `x₁ … xₙ`, `G = 2·Σ i·xᵢ / (n·Σ xᵢ) − (n+1)/n`. 0: all produced equally
+/// many; `1 − 1/n`: one produced everything. `None` without blocks.
 pub(super) fn gini(blocks: &[u64]) -> Option<f64> {
     let total: f64 = blocks.iter().map(|&b| b as f64).sum();
     if total == 0.0 {

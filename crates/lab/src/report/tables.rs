@@ -1,7 +1,9 @@
-//! The records as tidy CSV: one file a figure, one observation a row, units in the names of columns.
+//! The records as tidy CSV: one file a figure, one observation a row, units in the names of
+//! columns.
 //!
-//! Every row begins with the same columns, so that files join on `run` and a plot needs one file alone.
-//! Nothing here is in no record; `means.csv` alone is computed (see [`super::stats::Mean::of`]).
+//! Every row begins with the same columns, so that files join on `run` and a plot needs one file
+//! alone. Nothing here is in no record; `means.csv` alone is computed (see
+//! [`super::stats::Mean::of`]).
 
 use anyhow::{Context, Result};
 use indexmap::IndexSet;

@@ -1,4 +1,5 @@
-//! Numbers and names in words: the same everywhere in the report, and never more digits than are known.
+//! Numbers and names in words: the same everywhere in the report, and never more digits than are
+//! known.
 
 use super::stats::Mean;
 

@@ -13,12 +13,13 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
     html.element("section", &[("id", "control")], |html| {
         html.leaf("h2", &[], "Control");
-        let caption = "Who produced the blocks of the longest ledger; seeds are added up. The Nakamoto \
-                       coefficients are the fewest producers that together made more than a half, and more than \
-                       a third, of all blocks; the Gini coefficient is 0 if all replicas made equally many and \
-                       1 − 1/n if one made all.";
+        let caption = "Who produced the blocks of the longest ledger; seeds are added up. The \
+             Nakamoto coefficients are the fewest producers that together made more than a half, \
+             and more than a third, of all blocks; the Gini coefficient is 0 if all replicas made \
+             equally many and 1 − 1/n if one made all.";
         context.figure(html, caption, "producers.csv", |html, _| {
-            let rows: Vec<_> = model.groups.iter().map(|group| row(group, model.is_sweep())).collect();
+            let sweep = model.is_sweep();
+            let rows: Vec<_> = model.groups.iter().map(|group| row(group, sweep)).collect();
             let columns = [
                 "Protocol",
                 "Host",
@@ -34,16 +35,23 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         });
         html.element("details", &[], |html| {
             html.leaf("summary", &[], "How these are computed");
-            html.leaf("p", &[("class", "small")],
-                "Nakamoto coefficient for a share s: with replicas sorted by their blocks, most first, the least k \
-                 for which x₁ + … + x_k > s · Σ xᵢ. In proof of work more than ½ of the blocks is the power to \
-                 rewrite history, so > ½ is the one to read; a protocol whose quorums are two thirds stops \
-                 when more than ⅓ refuse, so > ⅓ is the one to read there. Both count what was produced in \
-                 the run: where one leader proposes as long as it is not suspected, that is who proposed, \
-                 not who could have; every block still needed its quorum.");
-            html.leaf("p", &[("class", "small")],
-                "Gini coefficient over all n replicas, those without a block included: with blocks sorted \
-                 ascending, G = 2 · Σ i·xᵢ ∕ (n · Σ xᵢ) − (n + 1) ∕ n.");
+            html.leaf(
+                "p",
+                &[("class", "small")],
+                "Nakamoto coefficient for a share s: with replicas sorted by their blocks, most \
+                 first, the least k for which x₁ + … + x_k > s · Σ xᵢ. In proof of work more than \
+                 ½ of the blocks is the power to rewrite history, so > ½ is the one to read; a \
+                 protocol whose quorums are two thirds stops when more than ⅓ refuse, so > ⅓ is \
+                 the one to read there. Both count what was produced in the run: where one leader \
+                 proposes as long as it is not suspected, that is who proposed, not who could \
+                 have; where quorums vote, every block still needed one.",
+            );
+            html.leaf(
+                "p",
+                &[("class", "small")],
+                "Gini coefficient over all n replicas, those without a block included: with \
+                 blocks sorted ascending, G = 2 · Σ i·xᵢ ∕ (n · Σ xᵢ) − (n + 1) ∕ n.",
+            );
         });
     });
 }

@@ -42,8 +42,8 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
 fn throughput(context: &Context<'_>, html: &mut Html) {
     let bands = context.model.groups.iter().any(|group| group.runs.len() > 1);
     let caption = format!(
-        "Throughput over time: transactions that became final for a client in each interval. Vertical \
-         lines are faults and repairs; shade lasts from a fault to its repair.{}",
+        "Throughput over time: transactions that became final for a client in each interval. \
+         Vertical lines are faults and repairs; shade lasts from a fault to its repair.{}",
         if bands { " Lines are means over seeds, bands their 95 % intervals." } else { "" }
     );
     over_time(context, html, &caption, "transactions/s", false, |run| {
@@ -55,9 +55,9 @@ fn throughput(context: &Context<'_>, html: &mut Html) {
 }
 
 fn latency(context: &Context<'_>, html: &mut Html) {
-    let caption = "Median latency over time, of the transactions that became final in each interval; a gap is \
-                   an interval without any. The latency of those that waited out a fault appears when they \
-                   are confirmed.";
+    let caption = "Median latency over time, of the transactions that became final in each \
+         interval; a gap is an interval without any. The latency of those that waited out a fault \
+         appears when they are confirmed.";
     over_time(context, html, caption, "median latency (ms)", true, |run| {
         run.timeline.iter().map(|m| (m.at_s, m.p50_ms)).collect()
     });
@@ -160,9 +160,9 @@ fn through_faults(context: &Context<'_>, html: &mut Html) {
     let fine = context.model.records.iter().find_map(phases::resolution);
     html.element("p", &[("class", "small")], |html| {
         html.text(format!(
-            "Transactions/s in each stretch between faults, and in per cent of the stretch before the \
-             first. The longest pause is the longest stretch without a commit after the first one, to \
-             the nearest interval ({}). ",
+            "Transactions/s in each stretch between faults, and in per cent of the stretch before \
+             the first. The longest pause is the longest stretch without a commit after the first \
+             one, to the nearest interval ({}). ",
             fine.unwrap_or_else(|| "none".into())
         ));
         context.data(html, "marks.csv");
@@ -223,10 +223,10 @@ fn heights(context: &Context<'_>, html: &mut Html) {
     for group in &context.model.groups {
         drawn.push(Panel { title: group.name(), groups: vec![group] });
     }
-    let caption = "Height of each replica's ledger over time. Replicas that a fault hit, and those behind at \
-                   the end, are drawn one by one with a gap while they were down; all others are the grey \
-                   line (their median, with the range from the shortest to the longest). One run each: the \
-                   first seed.";
+    let caption = "Height of each replica's ledger over time. Replicas that a fault hit, and \
+         those behind at the end, are drawn one by one with a gap while they were down; all \
+         others are the grey line (their median, with the range from the shortest to the \
+         longest). One run each: the first seed.";
     context.figure(html, caption, "heights.csv", |html, id| {
         html.element("div", &[("class", "small-multiples")], |html| {
             panels(html, &drawn, HEIGHTS_OPEN, |html, number, panel| {

@@ -22,7 +22,12 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     html.element("section", &[("id", "latency")], |html| {
         html.leaf("h2", &[], "Latency");
         if model.groups.iter().all(|group| group.runs.iter().all(no_latency)) {
-            html.leaf("p", &[], "No client saw a transaction confirmed, so there is no latency to show; the table of runs says why.");
+            html.leaf(
+                "p",
+                &[],
+                "No client saw a transaction confirmed, so there is no latency to \
+                 show; the table of runs says why.",
+            );
             return;
         }
         distribution(context, html);
@@ -38,8 +43,9 @@ fn distribution(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
     let edges = model.records.iter().flat_map(|run| &run.latency_histogram_ns).map(|row| row.0);
     let (least, most) = edges.fold((u64::MAX, 0), |(lo, hi), e| (lo.min(e.max(1)), hi.max(e)));
-    let caption = "Latency as clients saw it: the share of transactions confirmed within a time, which is \
-                   logarithmic. Further left is faster, steeper is steadier; panels share one scale.";
+    let caption = "Latency as clients saw it: the share of transactions confirmed within a time, \
+         which is logarithmic. Further left is faster, steeper is steadier; panels share one \
+         scale.";
     context.figure(html, caption, "latency.csv", |html, id| {
         legend(html, &model.groups);
         panels(html, &model.panels(), PANELS_OPEN, |html, number, panel| {

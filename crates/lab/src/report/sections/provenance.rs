@@ -43,9 +43,12 @@ fn replay(context: &Context<'_>, html: &mut Html) {
     commands.push_str("# this page, from the records\nbyzlab report .");
     html.element("pre", &[], |html| html.leaf("code", &[], commands));
     if manifest.commit.as_ref().is_some_and(|commit| commit.ends_with("+changes")) {
-        html.leaf("p", &[("class", "small")],
-            "The program was built from a tree with changes that this commit does not hold, so a replay from \
-             the commit may differ.");
+        html.leaf(
+            "p",
+            &[("class", "small")],
+            "The program was built from a tree with changes that this commit does not hold, so a \
+             replay from the commit may differ.",
+        );
     }
     let simulated = context.model.records.iter().any(|r| r.summary.trace_digest.is_some());
     let real = context.model.records.iter().any(|r| r.summary.trace_digest.is_none());

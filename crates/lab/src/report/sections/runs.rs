@@ -39,9 +39,9 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         reasons(model, html);
         html.element("p", &[("class", "small")], |html| {
             html.text(
-                "Tx: transactions that became final for their client. Latency is what clients saw, from \
-                 the intended send time to the last reply needed, so a queue at the client counts. Messages \
-                 and bytes are those between replicas. ",
+                "Tx: transactions that became final for their client. Latency is what clients \
+                 saw, from the intended send time to the last reply needed, so a queue at the \
+                 client counts. Messages and bytes are those between replicas. ",
             );
             html.text(if cpu {
                 "CPU is that of replicas and clients together, where replicas run for real. "
@@ -50,8 +50,8 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
             });
             if seeds {
                 html.text(
-                    "With several seeds a cell is the mean, and ± half the width of its 95 % interval \
-                     by Student's t. ",
+                    "With several seeds a cell is the mean, and ± half the width of its 95 % \
+                     interval by Student's t. ",
                 );
             }
             context.data(html, "runs.csv");

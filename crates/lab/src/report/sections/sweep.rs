@@ -96,8 +96,8 @@ fn along(context: &Context<'_>, html: &mut Html, key: &str, host: &str, series: 
     let unit = series.iter().flat_map(|s| &s.points).find_map(|(_, g)| g.point.get(key)?.as_str());
     let label = if unit.is_some() { format!("{key} (ms)") } else { key.to_owned() };
     let caption = format!(
-        "Throughput, latency and messages against {key}, {place}. Points are means over seeds, bars their 95 % \
-         intervals."
+        "Throughput, latency and messages against {key}, {place}. Points are means over seeds, \
+         bars their 95 % intervals."
     );
     context.figure(html, &caption, "means.csv", |html, id| {
         legend_of(html, &entries);
@@ -111,8 +111,8 @@ fn along(context: &Context<'_>, html: &mut Html, key: &str, host: &str, series: 
         });
     });
     let caption = format!(
-        "Latency against throughput, {place}: a point for each value of {key}, joined in its order. Down and \
-         to the right is better; where a line turns up, the system is full."
+        "Latency against throughput, {place}: a point for each value of {key}, joined in its \
+         order. Down and to the right is better; where a line turns up, the system is full."
     );
     context.figure(html, &caption, "means.csv", |html, id| {
         legend_of(html, &entries);

@@ -19,8 +19,8 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
     html.element("section", &[("id", "traffic")], |html| {
         html.leaf("h2", &[], "Messages and bytes");
-        let caption = "Messages between replicas by kind, one a receiver, and their encoded bytes: means over \
-                       seeds. Bars are shares of the protocol's bytes on that host.";
+        let caption = "Messages between replicas by kind, one a receiver, and their encoded \
+             bytes: means over seeds. Bars are shares of the protocol's bytes on that host.";
         context.figure(html, caption, "traffic.csv", |html, _| {
             let open = model.groups.len().min(6);
             model.groups[..open].iter().for_each(|group| kinds(group, html));
@@ -96,9 +96,12 @@ fn notes(context: &Context<'_>, html: &mut Html) {
     }
     html.element("details", &[], |html| {
         html.leaf("summary", &[], "What replicas noted");
-        html.leaf("p", &[("class", "small")],
-            "A note is why a replica did nothing with something, or what it had to do apart from the usual; \
-             counts are of all replicas and seeds together.");
+        html.leaf(
+            "p",
+            &[("class", "small")],
+            "A note is why a replica did nothing with something, or what it had to do apart from \
+             the usual; counts are of all replicas and seeds together.",
+        );
         let mut rows = Vec::new();
         for group in groups {
             let mut sums: BTreeMap<&str, u64> = BTreeMap::new();

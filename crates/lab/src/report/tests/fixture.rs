@@ -226,7 +226,9 @@ pub fn write(path: &Path, name: &str, records: &[Record]) {
         .filter_map(|record| Some((record.run.to_string(), record.summary.trace_digest.clone()?)));
     let manifest = Manifest {
         name: name.into(),
-        about: "PBFT, proof of work and a central server on one load, with a replica killed on the way.".into(),
+        about: "PBFT, proof of work and a central server on one load, with a replica killed on \
+             the way."
+            .into(),
         byzlab: "0.1.0".into(),
         commit: Some("fe5519c0a1b2c3d4e5f60718293a4b5c6d7e8f90".into()),
         lock_digest: Some("ab".repeat(32)),
@@ -245,7 +247,11 @@ pub fn write(path: &Path, name: &str, records: &[Record]) {
         },
         accelerator: "cpu, 2 threads".into(),
         trace_digests: digests.collect(),
-        notes: vec!["Signatures are simulated in `sim`: their cost is charged in virtual time.".into()],
+        notes: vec![
+            "Signatures are simulated in `sim`: their cost is charged in virtual \
+             time."
+                .into(),
+        ],
     };
     std::fs::write(path.join(MANIFEST), serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
     let spec = "name = \"quickstart\"\nhosts = [\"sim\", \"quic\"]\n\n[load]\nrate = 1000\n";
