@@ -1,7 +1,7 @@
 //! Checking a folder from outside: `byzlab ledger verify`.
 //!
-//! Only reads, takes no lock, and may look at the folder of a running replica: it sees what is written
-//! at that moment, so that the last write may look unfinished.
+//! Only reads, takes no lock, and may look at the folder of a running replica: it sees what is
+//! written at that moment, so that the last write may look unfinished.
 
 use std::{
     ops::Range,

@@ -5,11 +5,11 @@
 //! frame  length u32 | kind u8 | flags u8 | 0 u16 | seq u64 | payload crc u32 | crc u32 | payload
 //! ```
 //!
-//! All integers are little-endian, both checksums CRC-32. A frame's own crc covers its offset in the
-//! file and the 20 bytes before it, so that a frame which stands elsewhere (in a client's payload, say)
-//! is none. `seq` numbers the operations of a replica through both files: it is what tells, after a
-//! crash, which operations were lost. Flag 1 marks the first operation of a group, and so says that
-//! everything before it had been synced.
+//! All integers are little-endian, both checksums CRC-32. A frame's own crc covers its offset in
+//! the file and the 20 bytes before it, so that a frame which stands elsewhere (in a client's
+//! payload, say) is none. `seq` numbers the operations of a replica through both files: it is what
+//! tells, after a crash, which operations were lost. Flag 1 marks the first operation of a group,
+//! and so says that everything before it had been synced.
 
 use std::{ops::Range, path::Path, sync::Arc};
 

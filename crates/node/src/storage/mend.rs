@@ -38,8 +38,8 @@ pub struct Mended {
 }
 
 impl Mender<'_> {
-    /// Moves damage aside, begins the log anew where there was any, and only then cuts the files off:
-    /// wherever a crash comes between, the next opening finds the damage again.
+    /// Moves damage aside, begins the log anew where there was any, and only then cuts the files
+    /// off: wherever a crash comes between, the next opening finds the damage again.
     pub fn mend(&self, state: State) -> Result<Mended, StorageError> {
         let (seq, ledger_seq) = (state.last_seq(), state.ledger_seq());
         let State { mut ledger, mut log, chain, records } = state;

@@ -1,16 +1,17 @@
 //! What a folder holds when it is opened: which prefix of the replica's operations is there.
 //!
 //! Both files are read to the end of their good prefix. What ends a prefix is one of
-//! - *a cut*: the file ends within a frame. A crash does that, in a group that was never acknowledged;
+//! - *a cut*: the file ends within a frame. A crash does that, in a group that was never
+//!   acknowledged;
 //! - *damage*: anything else. No crash leaves it, save on a file system that makes a length durable
 //!   before the content; then too it is in a group that was never acknowledged.
 //!
 //! Then the numbers of the operations tell whether one file lacks what the other one builds on. The
-//! files are written one after the other, so a crash may leave a group's later operations without the
-//! earlier ones: they are dropped. But if a *later group* is there, the gap had been synced, and what is
-//! missing was taken away: damage, in the file that ends before the gap.
+//! files are written one after the other, so a crash may leave a group's later operations without
+//! the earlier ones: they are dropped. But if a *later group* is there, the gap had been synced,
+//! and what is missing was taken away: damage, in the file that ends before the gap.
 
-use std::{path::Path, sync::Arc};
+use std::{ops::Range, path::Path, sync::Arc};
 
 use bytes::Bytes;
 use byzlab_core::{Block, Height, Record, codec};
@@ -183,12 +184,13 @@ impl Prefix {
         Ok(Self { file: Some(file), end: FILE_HEAD as u64, length, limit: length, ..none })
     }
 
-    /// Hands each good frame to `take`, which says what is wrong with its content, and at what height.
+    /// Hands each good frame to `take`, which says what is wrong with its content, and at what
+    /// height.
     fn walk(
         &mut self,
         disk: &dyn Disk,
         part: Part,
-        mut take: impl FnMut(&mut Self, FrameHead, std::ops::Range<u64>, Bytes) -> Result<(), String>,
+        mut take: impl FnMut(&mut Self, FrameHead, Range<u64>, Bytes) -> Result<(), String>,
     ) -> Result<(), StorageError> {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let path = disk.path(part.name());
@@ -246,6 +248,7 @@ impl Prefix {
         base: u64,
     ) -> Result<Chain, StorageError> {
         let mut chain = Chain::new(opening.chain);
+        let mut chained = None;
         self.walk(disk, Part::Ledger, |prefix, head, bytes, payload| {
             match head.kind {
                 Kind::Block => {
@@ -256,6 +259,10 @@ impl Prefix {
                     }
                     if !root_holds(&block, opening.accelerator) {
                         return Err("the Merkle root is not that of its transactions".into());
+                    }
+                    // One protocol made all of them.
+                    if *chained.get_or_insert(block.is_chained()) != block.is_chained() {
+                        return Err("its digest is not made as those of the blocks below".into());
                     }
                     chain.push(block.digest, &bytes);
                 }

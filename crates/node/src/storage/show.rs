@@ -39,7 +39,8 @@ pub struct Summary {
     pub bytes: Range<u64>,
 }
 
-/// The blocks of the ledger in `dir`, in the order of the file: after a revert, a height comes again.
+/// The blocks of the ledger in `dir`, in the order of the file: after a revert, a height comes
+/// again.
 pub fn show(dir: &Path) -> Result<Summaries, StorageError> {
     let disk = Folder::peek(dir)?;
     let path = disk.path(Part::Ledger.name());

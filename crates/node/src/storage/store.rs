@@ -65,8 +65,8 @@ impl Store {
     /// Opens the folder `dir`, which must exist; an empty one becomes the folder of a replica that
     /// has nothing yet. With [`Durability::Memory`], `dir` is not touched.
     ///
-    /// Reads and checks everything: each frame's checksum, heights without gaps, parents, Merkle roots.
-    /// Damage is no error but part of [`Recovered`].
+    /// Reads and checks everything: each frame's checksum, heights without gaps, parents, Merkle
+    /// roots. Damage is no error but part of [`Recovered`].
     pub fn open(dir: &Path, opening: Opening<'_>) -> Result<(Self, Recovered), StorageError> {
         match opening.durability {
             Durability::Memory => Self::open_on(Arc::new(Memory::default()), opening),
@@ -114,8 +114,8 @@ impl Store {
         Ok((store, recovered))
     }
 
-    /// Writes `ops` in order and syncs once. After an error the store takes nothing more: what is on
-    /// the disk, only opening the folder again tells.
+    /// Writes `ops` in order and syncs once. After an error the store takes nothing more: what is
+    /// on the disk, only opening the folder again tells.
     ///
     /// After a crash in the middle, a prefix of `ops` is found, or all of it.
     ///

@@ -65,7 +65,8 @@ pub struct Recovered {
     ///
     /// The store has kept the good prefix and moved the rest aside: the replica takes no part with
     /// it, and asks its peers for the blocks that are missing. Where the *log* is damaged, promises
-    /// made to peers may be lost too: until it has caught up, such a replica counts as one of the f.
+    /// made to peers may be lost too: until it has caught up, such a replica counts as one of the
+    /// f.
     pub damage: Vec<Damage>,
     /// Ends of groups that were being written when the process or the machine stopped, now cut off.
     /// Nothing in them was ever acknowledged.

@@ -1,4 +1,5 @@
-//! Crashes at every step of random histories: what was acknowledged is there, and a prefix of the rest.
+//! Crashes at every step of random histories: what was acknowledged is there, and a prefix of the
+//! rest.
 
 use std::{io, sync::Arc};
 
@@ -82,7 +83,8 @@ fn open(disk: &Faulty, durability: Durability) -> Result<(Store, Recovered), Sto
     Ok((store, found))
 }
 
-/// Every state that a crash may leave: the acknowledged one, and those within the group that failed.
+/// Every state that a crash may leave: the acknowledged one, and those within the group that
+/// failed.
 struct Allowed(Vec<Model>);
 
 impl Allowed {

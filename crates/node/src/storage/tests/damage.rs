@@ -1,6 +1,6 @@
 //! Cut files, flipped bytes, and files that no store wrote.
 
-use byzlab_core::Height;
+use byzlab_core::{Block, Height, codec};
 use proptest::prelude::*;
 
 use super::{
@@ -136,6 +136,28 @@ fn an_operation_that_was_written_before_is_damage() {
     assert_eq!(found.damage.len(), 1);
     assert_eq!(found.damage[0].bytes, end..log.len() as u64);
     assert_eq!(found.records, [record("one"), record("two"), record("three")]);
+}
+
+/// Other transactions under the old digest, with root and checksums to match.
+#[test]
+fn a_block_forged_under_its_digest_is_damage() {
+    let chain = blocks(3, 1);
+    let disk = filled(&chain);
+    let mut ledger = content(&disk, "ledger");
+    let (_, found) = open(&disk).unwrap();
+    assert!(found.damage.is_empty());
+    let forged = Block { batch: chain[0].batch.clone(), ..chain[2].clone() };
+    let length = (ledger.len() - 64) / 3;
+    ledger.truncate(64 + 2 * length);
+    let mut frame = Vec::new();
+    push_frame(&mut frame, ledger.len() as u64, Kind::Block, true, 5, |to| {
+        to.extend_from_slice(&codec::encode(&forged));
+    })
+    .unwrap();
+    ledger.extend_from_slice(&frame);
+    let (_, found) = open(&replaced(&disk, "ledger", &ledger)).unwrap();
+    assert_eq!(found.damage.len(), 1);
+    assert_eq!(found.damage[0].height, Some(Height(3)));
 }
 
 #[test]

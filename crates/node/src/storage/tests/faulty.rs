@@ -113,8 +113,8 @@ impl Faulty {
         };
         Self(Arc::new(Mutex::new(rest)))
     }
-    /// What is there after a power failure: what was synced, and of the rest what `draw` lets be, in
-    /// order for each file, the last write torn.
+    /// What is there after a power failure: what was synced, and of the rest what `draw` lets be,
+    /// in order for each file, the last write torn.
     pub fn after_power_loss(&self, mut draw: impl FnMut(usize) -> usize) -> Self {
         let state = self.0.lock().unwrap();
         let survive = |file: &Content, draw: &mut dyn FnMut(usize) -> usize| {
