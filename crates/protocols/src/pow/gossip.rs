@@ -123,8 +123,11 @@ impl Pow {
         head: Head,
         out: &mut Effects<Self>,
     ) {
+        if self.tree.on_chain(head) {
+            return; // nothing new, as most often: this is looked up in no time
+        }
         if self.tree.contains(&head.digest) || self.gossip.orphans.contains_key(&head.digest) {
-            return; // nothing new, as most often
+            return;
         }
         if let Some(request) = self.gossip.requests.get_mut(&head.digest) {
             if request.from != from && request.others.len() < OTHERS_MAX {

@@ -55,13 +55,20 @@ struct Entry {
     batch: Batch,
 }
 
+/// A block of the best chain: what is asked for most often, side by side.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    digest: Digest,
+    time: u64,
+}
+
 /// The blocks of one replica.
 #[derive(Clone, Debug)]
 pub struct Tree {
     rules: Rules,
     blocks: IndexMap<Digest, Entry, FxBuildHasher>,
     /// The best chain, from height `base` up.
-    chain: VecDeque<Digest>,
+    chain: VecDeque<Link>,
     base: Height,
     /// The bytes of the best chain's transactions.
     bytes: usize,
@@ -108,14 +115,17 @@ impl Tree {
     pub fn rooted(rules: Rules, digest: Digest, root: Sealed, period_start: u64) -> Self {
         let Sealed { header, height, batch } = root;
         let bytes = batch.byte_len();
-        let entry = Entry { header, height, work: 0, period_start, median: header.time, batch };
+        let time = header.time;
+        let entry = Entry { header, height, work: 0, period_start, median: time, batch };
         let blocks = IndexMap::from_iter([(digest, entry)]);
-        Self { rules, blocks, chain: VecDeque::from([digest]), base: height, bytes }
+        let chain = VecDeque::from([Link { digest, time }]);
+        Self { rules, blocks, chain, base: height, bytes }
     }
 
     /// The end of the best chain.
     pub fn tip(&self) -> Head {
-        Head { height: self.top(), digest: *self.chain.back().expect("a chain has its root") }
+        let last = self.chain.back().expect("a chain has its root");
+        Head { height: self.top(), digest: last.digest }
     }
     /// The lowest height in the tree.
     pub fn base(&self) -> Height {
@@ -137,8 +147,8 @@ impl Tree {
     }
     /// The digest at `height` on the best chain, as far down as the tree goes.
     pub fn at(&self, height: Height) -> Option<Digest> {
-        let place = height.0.checked_sub(self.base.0)?;
-        self.chain.get(usize::try_from(place).ok()?).copied()
+        let place = usize::try_from(height.0.checked_sub(self.base.0)?).ok()?;
+        self.chain.get(place).map(|link| link.digest)
     }
     /// Whether `head` stands on the best chain.
     pub fn on_chain(&self, head: Head) -> bool {
@@ -152,13 +162,14 @@ impl Tree {
     /// At most `most` headers of the best chain above `height`.
     pub fn headers_above(&self, height: Height, most: usize) -> Vec<Header> {
         let first = (height.0 + 1).saturating_sub(self.base.0) as usize;
-        let digests = self.chain.iter().skip(first).take(most);
-        digests.map(|digest| self.entry(digest).header).collect()
+        let links = self.chain.iter().skip(first).take(most);
+        links.map(|link| self.entry(&link.digest).header).collect()
     }
     /// The batches of the best chain above `height`, without the empty ones.
     pub fn batches_above(&self, height: Height) -> Vec<Batch> {
         let first = (height.0 + 1).saturating_sub(self.base.0) as usize;
-        let batches = self.chain.iter().skip(first).map(|digest| &self.entry(digest).batch);
+        let links = self.chain.iter().skip(first);
+        let batches = links.map(|link| &self.entry(&link.digest).batch);
         batches.filter(|batch| !batch.is_empty()).cloned().collect()
     }
     /// Heads of the best chain for another to find the last one in common: the highest first, each of the
@@ -236,7 +247,7 @@ impl Tree {
             height,
             work: parent.work.saturating_add(header.bits.work()),
             period_start: if begins { header.time } else { parent.period_start },
-            median: self.median_with(&header),
+            median: self.median_with(&header, height),
             batch,
         };
         let better = entry.work > self.entry(&self.tip().digest).work;
@@ -257,11 +268,13 @@ impl Tree {
         };
         while self.top() > fork {
             let left = self.chain.pop_back().expect("it is above the fork");
-            self.bytes -= self.entry(&left).batch.byte_len();
+            self.bytes -= self.entry(&left.digest).batch.byte_len();
         }
         for digest in branch.into_iter().rev() {
-            self.bytes += self.entry(&digest).batch.byte_len();
-            self.chain.push_back(digest);
+            let entry = self.entry(&digest);
+            let (time, bytes) = (entry.header.time, entry.batch.byte_len());
+            self.bytes += bytes;
+            self.chain.push_back(Link { digest, time });
         }
         Change::Best { fork }
     }
@@ -274,7 +287,7 @@ impl Tree {
         {
             let gone = self.chain.pop_front().expect("the committed block stays");
             self.base = self.base.next();
-            let entry = self.blocks.swap_remove(&gone).expect("chains are in the tree");
+            let entry = self.blocks.swap_remove(&gone.digest).expect("chains are in the tree");
             self.bytes -= entry.batch.byte_len();
         }
         // Branches go less often than blocks: finding them takes a walk through the tree.
@@ -291,13 +304,22 @@ impl Tree {
         self.blocks.get(digest).expect("what is asked for is in the tree")
     }
     /// The median time of `header` and the ten blocks below it, or of as many as there are.
-    fn median_with(&self, header: &Header) -> u64 {
+    fn median_with(&self, header: &Header, height: Height) -> u64 {
         let mut times = [header.time; MEDIAN];
-        let (mut count, mut below) = (1, header.parent);
-        while let Some(entry) = self.blocks.get(&below).filter(|_| count < MEDIAN) {
+        let mut count = 1;
+        let mut below = Head { height: Height(height.0 - 1), digest: header.parent };
+        while count < MEDIAN && !self.on_chain(below) {
+            let Some(entry) = self.blocks.get(&below.digest) else { break };
             times[count] = entry.header.time;
             count += 1;
-            below = entry.header.parent;
+            below = Head { height: Height(entry.height.0 - 1), digest: entry.header.parent };
+        }
+        if self.on_chain(below) {
+            let top = (below.height.0 - self.base.0) as usize;
+            for link in self.chain.range(..=top).rev().take(MEDIAN - count) {
+                times[count] = link.time;
+                count += 1;
+            }
         }
         times[..count].sort_unstable();
         times[count / 2]

@@ -218,3 +218,26 @@ fn messages_beyond_their_bounds_are_invalid() {
     assert!(invalid(Say::Headers(headers(2))), "no chain");
     assert!(!invalid(Say::Headers(headers(1))));
 }
+
+#[test]
+fn the_median_is_of_the_blocks_own_branch() {
+    // Eleven blocks, a second apart, then two branches: one in haste, one as before.
+    let common = chain(genesis(), 1, 11);
+    let fork = head(&common[8]);
+    let mut parent = fork;
+    let mut branch = Vec::new();
+    for step in 0..4 {
+        branch.push(forge(parent, 9_001 + step, batch(&[]), |_| {}));
+        parent = head(&branch[step as usize]);
+    }
+    let mut miner = Drill::new(params(6));
+    miner.blocks(&common);
+    miner.blocks(&branch);
+    assert_eq!(miner.mines_on(), parent.digest, "{:?}", miner.dropped());
+    // The last eleven of this branch: 3 s to 9 s, and four from 9.001 s on. The sixth is 8 s.
+    let at = |time| forge(parent, time, batch(&[]), |_| {});
+    miner.block(1, &at(8_000));
+    assert_eq!(miner.dropped(), ["its time is not above the median of the eleven before"]);
+    miner.block(1, &at(8_001));
+    assert_eq!(miner.mines_on(), head(&at(8_001)).digest);
+}
