@@ -32,7 +32,8 @@ pub struct Machine<P: Protocol> {
     /// Packets whose claims are being proven, from ticket `first_ticket` on; `None` once judged.
     unproven: VecDeque<Option<Packet>>,
     first_ticket: u64,
-    unproven_by: BTreeMap<ReplicaId, u16>,
+    /// How many of them are whose, in order of id. Mostly short: who has none is not in it.
+    unproven_by: Vec<(ReplicaId, u16)>,
     inputs: VecDeque<Input<P>>,
     /// Digests of heads that a revert may go back to: the ledger's, from its start in this process.
     heads: VecDeque<Head>,
@@ -63,7 +64,7 @@ impl<P: Protocol> Machine<P> {
             timers: BTreeMap::new(),
             unproven: VecDeque::new(),
             first_ticket: 0,
-            unproven_by: BTreeMap::new(),
+            unproven_by: Vec::new(),
             inputs: VecDeque::new(),
             heads,
         })
@@ -85,11 +86,13 @@ impl<P: Protocol> Machine<P> {
             Ok([]) => return self.step(now, Input::Message { from, message }, actions),
             Ok(_) => {}
         }
-        let waiting = self.unproven_by.entry(from).or_default();
-        if *waiting >= UNPROVEN_PER_PEER_MAX {
-            return refuse(kind, "too many unproven messages of this peer");
+        match self.unproven_by.binary_search_by_key(&from, |&(peer, _)| peer) {
+            Ok(at) if self.unproven_by[at].1 >= UNPROVEN_PER_PEER_MAX => {
+                return refuse(kind, "too many unproven messages of this peer");
+            }
+            Ok(at) => self.unproven_by[at].1 += 1,
+            Err(at) => self.unproven_by.insert(at, (from, 1)),
         }
-        *waiting += 1;
         let ticket = Ticket(self.first_ticket + self.unproven.len() as u64);
         self.unproven.push_back(Some(packet.clone()));
         actions.push(Action::Verify { ticket, packet });
@@ -104,8 +107,11 @@ impl<P: Protocol> Machine<P> {
             self.first_ticket += 1;
         }
         let from = packet.from();
-        if let Some(waiting) = self.unproven_by.get_mut(&from) {
-            *waiting -= 1;
+        if let Ok(at) = self.unproven_by.binary_search_by_key(&from, |&(peer, _)| peer) {
+            self.unproven_by[at].1 -= 1;
+            if self.unproven_by[at].1 == 0 {
+                self.unproven_by.remove(at);
+            }
         }
         let message = packet.message::<P::Message>().expect("it decoded when it was admitted");
         if holds {
