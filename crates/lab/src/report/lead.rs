@@ -198,8 +198,11 @@ fn faults_on(host: &str, groups: &[&Group]) -> String {
     if groups.iter().any(|group| labels(group) != labels(groups[0])) {
         text.push_str(" (some runs, other faults)");
     }
-    let shares = groups.iter().filter_map(|g| Some((g, phases::kept(g)?)));
-    let told: Vec<_> = shares.enumerate().map(|(i, (g, s))| kept(g, s, i == 0)).collect();
+    let mut shares: Vec<_> =
+        groups.iter().filter_map(|group| Some((*group, phases::kept(group)?))).collect();
+    shares.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let told: Vec<_> =
+        shares.iter().enumerate().map(|(i, (group, share))| kept(group, *share, i == 0)).collect();
     if let (Some(phase), 1..=TOLD_GROUPS_MAX) = (phases::of(&groups[0].runs[0]).get(1), told.len())
     {
         let (from, to) = (words::seconds(phase.from_s), words::seconds(phase.to_s));
@@ -208,7 +211,7 @@ fn faults_on(host: &str, groups: &[&Group]) -> String {
     text + "."
 }
 
-/// `pbft kept 94 % of its throughput`; after the first one shorter.
+/// `pbft ran at 94 % of its throughput before`; after the first one shorter.
 fn kept(group: &Group, share: f64, first: bool) -> String {
     let name = match group.point.is_empty() {
         true => group.label.clone(),
@@ -216,8 +219,8 @@ fn kept(group: &Group, share: f64, first: bool) -> String {
     };
     match (share < 0.005, first) {
         (true, _) => format!("{name} stopped"),
-        (_, true) => format!("{name} kept {} of its throughput", words::percent(share)),
-        (_, false) => format!("{name} kept {}", words::percent(share)),
+        (_, true) => format!("{name} ran at {} of its throughput before", words::percent(share)),
+        (_, false) => format!("{name} at {}", words::percent(share)),
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Context<'a> {
 }
 
 /// The largest CSV file that is put into the page; a larger one lies beside it.
-pub(super) const INLINE_MAX: usize = 2 << 20;
+pub(super) const INLINE_MAX: usize = 1 << 20;
 
 impl<'a> Context<'a> {
     /// Before the first figure.

@@ -45,15 +45,15 @@ pub(super) fn of(run: &Record) -> Vec<Phase> {
     phases
 }
 
-/// Transactions a second within a phase; an interval that a fault cuts counts by the part of it
-/// that lies within. `None` if the timeline says nothing of the phase.
+/// Transactions a second within a phase; each interval counts to the phase that its middle lies in, so
+/// that none is counted twice. `None` if the timeline says nothing of the phase.
 pub(super) fn rate(run: &Record, phase: &Phase) -> Option<f64> {
     let (mut committed, mut covered) = (0.0, 0.0);
     for (from, moment) in intervals(run) {
-        let within = moment.at_s.min(phase.to_s) - from.max(phase.from_s);
-        if within > 0.0 {
-            committed += moment.committed_transactions as f64 * within / (moment.at_s - from);
-            covered += within;
+        let middle = (from + moment.at_s) / 2.0;
+        if (phase.from_s..phase.to_s).contains(&middle) {
+            committed += moment.committed_transactions as f64;
+            covered += moment.at_s - from;
         }
     }
     (covered > 0.0).then(|| committed / covered)
@@ -74,17 +74,15 @@ pub(super) fn kept(group: &Group) -> Option<f64> {
 
 /// The longest stretch of whole intervals without a commit after the first commit.
 pub(super) fn longest_pause(run: &Record) -> Option<f64> {
-    let mut silent_since = None;
-    let mut longest = None;
-    for (from, moment) in intervals(run) {
+    let mut last_commit = None;
+    let mut longest: Option<f64> = None;
+    for (_, moment) in intervals(run) {
         if moment.committed_transactions > 0 {
-            silent_since = Some(moment.at_s);
+            last_commit = Some(moment.at_s);
         }
-        if let Some(since) = silent_since {
-            let pause = if moment.committed_transactions > 0 { 0.0 } else { moment.at_s - since };
-            longest = Some(f64::max(longest.unwrap_or(0.0), pause));
+        if let Some(since) = last_commit {
+            longest = Some(longest.unwrap_or(0.0).max(moment.at_s - since));
         }
-        debug_assert!(from <= moment.at_s);
     }
     longest
 }

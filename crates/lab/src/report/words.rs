@@ -50,6 +50,9 @@ pub(super) fn tick(value: f64) -> String {
         let whole = count(size as u64);
         return if value < 0.0 { format!("−{whole}") } else { whole };
     }
+    if size > 0.0 && size < 1e-4 {
+        return format!("{value:e}");
+    }
     let text = format!("{value:.4}");
     text.trim_end_matches('0').trim_end_matches('.').replace('-', "−")
 }

@@ -14,6 +14,7 @@ use super::{
     marks,
     model::{Group, Panel},
     page::Context,
+    words,
 };
 
 /// A section puts itself on the page, or nothing if it has nothing to say.
@@ -33,6 +34,8 @@ pub(super) const ALL: [Section; 8] = [
 
 /// This many wide panels are open; further ones of a big sweep unfold.
 const PANELS_OPEN: usize = 4;
+/// So many panels are drawn at all; the CSV has the data of further ones.
+const PANELS_MAX: usize = 32;
 
 /// The legend of a figure: each protocol once.
 fn legend<'a>(html: &mut Html, groups: impl IntoIterator<Item = &'a Group>) {
@@ -71,6 +74,8 @@ fn panels(
             draw(html, number, panel);
         });
     };
+    let left_out = panels.len().saturating_sub(PANELS_MAX);
+    let panels = &panels[..panels.len() - left_out];
     let open = panels.len().min(open);
     for (number, panel) in panels[..open].iter().enumerate() {
         one(html, number, panel);
@@ -82,5 +87,9 @@ fn panels(
                 one(html, number, panel);
             }
         });
+    }
+    if left_out > 0 {
+        let text = format!("{} not drawn; the CSV has them.", words::many(left_out, "panel"));
+        html.leaf("p", &[("class", "small")], text);
     }
 }

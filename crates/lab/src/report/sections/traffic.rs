@@ -15,6 +15,10 @@ use super::super::{
 /// The most kinds and notes that are listed for one protocol; the CSV has all.
 const LISTED_MAX: usize = 24;
 
+/// Tables of kinds that are open, and that there are at all; the CSV has all.
+const TABLES_OPEN: usize = 6;
+const TABLES_MAX: usize = 32;
+
 pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
     html.element("section", &[("id", "traffic")], |html| {
@@ -22,13 +26,14 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         let caption = "Messages between replicas by kind, one a receiver, and their encoded \
              bytes: means over seeds. Bars are shares of the protocol's bytes on that host.";
         context.figure(html, caption, "traffic.csv", |html, _| {
-            let open = model.groups.len().min(6);
+            let shown = model.groups.len().min(TABLES_MAX);
+            let open = shown.min(TABLES_OPEN);
             model.groups[..open].iter().for_each(|group| kinds(group, html));
-            if open < model.groups.len() {
+            if open < shown {
                 html.element("details", &[], |html| {
-                    let rest = model.groups.len() - open;
+                    let rest = shown - open;
                     html.leaf("summary", &[], words::many(rest, "more table"));
-                    model.groups[open..].iter().for_each(|group| kinds(group, html));
+                    model.groups[open..shown].iter().for_each(|group| kinds(group, html));
                 });
             }
         });

@@ -5,7 +5,7 @@ mod fixture;
 
 use fixture::{folder, idle, quickstart, record, sweep, violation};
 
-use super::{render, write_csvs};
+use super::{phases, render, write_csvs};
 use crate::record::{MarkAt, Record};
 
 fn page(records: &[Record]) -> String {
@@ -88,7 +88,7 @@ fn faults_are_told_in_words() {
     let html = page(&quickstart());
     assert!(html.contains("central stopped"), "who stopped is said");
     assert!(html.contains("the cluster saw crash r1 at 10\u{a0}s and restart r1 at 18\u{a0}s"));
-    assert!(html.contains("from 10\u{a0}s to 18\u{a0}s, pbft kept 9"));
+    assert!(html.contains("from 10\u{a0}s to 18\u{a0}s, pbft ran at 9"));
 }
 
 #[test]
@@ -134,6 +134,25 @@ fn a_sweep_has_curves() {
     assert_well_formed(&html);
     assert!(html.contains("id=\"sweep\"") && html.contains("load.rate"));
     assert!(html.contains("Latency against throughput"));
+}
+
+#[test]
+fn a_big_sweep_stays_a_small_page() {
+    let one = record(0, fixture::PBFT, "sim", 1);
+    let many = |n: usize| -> Vec<Record> {
+        let mut runs = vec![one.clone(); n];
+        for (i, run) in runs.iter_mut().enumerate() {
+            run.run = i;
+            run.point.insert("load.rate".into(), i.into());
+        }
+        runs
+    };
+    let html = page(&many(60));
+    assert_well_formed(&html);
+    assert!(html.contains("28 panels not drawn"));
+    let (forty, sixty) = (page(&many(40)), html);
+    let charts = |html: &str| html.matches("class=\"chart\"").count();
+    assert_eq!(charts(&forty), charts(&sixty));
 }
 
 #[test]
@@ -258,4 +277,37 @@ fn a_folder_without_results_is_a_clear_error() {
     let empty = folder("quickstart", &[]);
     let error = render(empty.path()).unwrap_err().to_string();
     assert!(error.contains("holds no record"), "{error}");
+}
+
+#[test]
+fn a_run_is_cut_at_its_faults() {
+    let run = record(0, fixture::CENTRAL, "sim", 1);
+    let phases = phases::of(&run);
+    let cuts: Vec<_> = phases.iter().map(|p| (p.name.as_str(), p.from_s, p.to_s)).collect();
+    assert_eq!(
+        cuts,
+        [("before", 0.0, 10.0), ("after crash r1", 10.0, 18.0), ("after restart r1", 18.0, 30.0)]
+    );
+    let rates: Vec<_> = phases.iter().map(|phase| phases::rate(&run, phase).unwrap()).collect();
+    assert!(rates[0] > 900.0 && rates[1] == 0.0 && rates[2] > 900.0, "{rates:?}");
+    // No interval is lost or counted twice.
+    let sum: f64 = phases.iter().zip(rates).map(|(p, rate)| (p.to_s - p.from_s) * rate).sum();
+    assert!((sum - run.summary.committed_transactions as f64).abs() < 1e-6);
+    assert_eq!(phases::longest_pause(&run), Some(8.0));
+    assert_eq!(phases::longest_pause(&idle(0)), None);
+}
+
+#[test]
+fn shade_lasts_from_a_fault_to_its_repair() {
+    let mut run = record(0, fixture::PBFT, "sim", 1);
+    let mark = |at_s, replica, what: &str| MarkAt { at_s, replica, what: what.into() };
+    assert_eq!(phases::outages(&run), [(10.0, 18.0)]);
+    run.marks = vec![
+        mark(2.0, Some(0), "kill"),
+        mark(3.0, Some(1), "kill"),
+        mark(4.0, Some(0), "restart"),
+        mark(5.0, Some(1), "restart"),
+        mark(9.0, None, "partition"),
+    ];
+    assert_eq!(phases::outages(&run), [(2.0, 5.0), (9.0, 30.0)]);
 }

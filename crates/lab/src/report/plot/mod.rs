@@ -3,6 +3,9 @@
 //! A [`Chart`] says what is to be seen; [`Chart::draw`] makes an SVG of it that scales with the
 //! page, follows its colours, and shares no name with another SVG on it.
 
+#[cfg(test)]
+mod tests;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use kuva::{
