@@ -38,7 +38,8 @@ impl Cpu {
     /// With one thread all work is done by the caller's. A simulator that runs seeds in parallel wants
     /// that; a node wants more.
     pub fn new(threads: Option<usize>) -> Self {
-        let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
+        let threads =
+            threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
         Self::with(threads, Sha256::detect())
     }
     /// One that does without special instructions for hashing: what the others are compared with.

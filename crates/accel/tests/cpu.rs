@@ -66,9 +66,8 @@ fn the_whole_target_counts() {
     let cpu = Cpu::new(Some(2));
     let mut exact = puzzle(10);
     let nonce = Reference.search(&exact, 0..100_000).unwrap().nonce;
-    exact.target = Target(std::array::from_fn(|i| {
-        Seal { puzzle: exact.clone(), nonce }.hash().0[31 - i]
-    }));
+    exact.target =
+        Target(std::array::from_fn(|i| Seal { puzzle: exact.clone(), nonce }.hash().0[31 - i]));
     assert_eq!(cpu.search(&exact, 0..100_000).map(|seal| seal.nonce), Some(nonce));
     exact.target.0[31] -= 1;
     assert_eq!(cpu.search(&exact, 0..u64::from(nonce) + 1), None);
@@ -78,8 +77,7 @@ fn the_whole_target_counts() {
 fn roots_and_work_are_claims_too() {
     let solved = Reference.search(&puzzle(8), 0..100_000).unwrap();
     let unsolved = Seal { puzzle: puzzle(31), nonce: 0 };
-    let claims =
-        [Claim::Root(Batch::empty()), Claim::Work(solved), Claim::Work(unsolved)];
+    let claims = [Claim::Root(Batch::empty()), Claim::Work(solved), Claim::Work(unsolved)];
     for cpu in everyone() {
         assert_eq!(cpu.check(&claims), [true, true, false]);
     }

@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use bytes::Bytes;
 use byzlab_accel::Cpu;
 use byzlab_core::{Accelerator, Claim, PublicKey, Reference, Scheme, Signature, Signer};
-use bytes::Bytes;
 use curve25519_dalek::{
     EdwardsPoint, Scalar,
     constants::{ED25519_BASEPOINT_POINT, EIGHT_TORSION},
@@ -155,8 +155,8 @@ fn flipped() -> Vec<Claim> {
 
 /// Every claim above, and honest ones.
 fn everything() -> Vec<Claim> {
-    let mut all = [rfc8032(), speccheck(), small_order(), mixed_order(), malformed(), flipped()]
-        .concat();
+    let mut all =
+        [rfc8032(), speccheck(), small_order(), mixed_order(), malformed(), flipped()].concat();
     all.extend((0..64).map(|i| signed(&signer(i % 5), &i.to_le_bytes())));
     all
 }

@@ -23,7 +23,7 @@ mod keys;
 
 use std::fmt;
 
-use byzlab_core::{Digest, PublicKey, Signature};
+use byzlab_core::{PublicKey, Signature, crypto::sha256};
 use curve25519_dalek::{
     EdwardsPoint, Scalar,
     constants::ED25519_BASEPOINT_POINT,
@@ -32,7 +32,7 @@ use curve25519_dalek::{
 };
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha512};
 
 pub use keys::Keys;
 
@@ -40,6 +40,8 @@ use crate::workers::Workers;
 
 /// Into how many pieces a failed batch is cut. All bad, a batch of 4,096 is gone over four times.
 const PIECES: usize = 8;
+/// From so few on, each is checked alone when they do not hold together.
+const ALONE: usize = 16;
 /// The most signatures under one equation.
 const BATCH_MAX: usize = 4_096;
 /// Fewer than this for each thread are not worth waking one.
@@ -94,25 +96,33 @@ struct Decoded {
 impl Verifier {
     /// One verdict an item, in order: the one that `core`'s `verify_ed25519` gives.
     pub fn check(&self, workers: &Workers, items: &[Item]) -> Vec<bool> {
-        let mut order: Vec<usize> = (0..items.len()).collect();
-        order.sort_by_key(|&i| &items[i].by);
-        let sorted: Vec<Item> = order.iter().map(|&i| items[i]).collect();
+        // The first eight bytes will do: where two keys share them, the runs of each are only shorter.
+        let prefix = |item: &Item| item.by.0.first_chunk().copied().map(u64::from_le_bytes);
+        let mut order: Vec<_> = items.iter().map(prefix).zip(0..).collect();
+        order.sort_unstable();
         let part = items.len().div_ceil(workers.threads()).clamp(BATCH_MIN, BATCH_MAX);
         let mut holds = vec![false; items.len()];
-        workers.each(&sorted, &mut holds, part, |items, holds| self.check_sorted(items, holds));
+        workers.each(&order, &mut holds, part, |order, holds| {
+            let items = order.iter().map(|&(_, i): &(_, usize)| &items[i]);
+            self.check_sorted(items, holds);
+        });
         let mut verdicts = vec![false; items.len()];
-        order.into_iter().zip(holds).for_each(|(i, holds)| verdicts[i] = holds);
+        order.into_iter().zip(holds).for_each(|((_, i), holds)| verdicts[i] = holds);
         verdicts
     }
 
-    /// Writes a verdict for each of `items`, which are sorted by key; `holds` begins all false.
-    fn check_sorted(&self, items: &[Item], holds: &mut [bool]) {
-        let mut names: Vec<PublicKey> = items.iter().map(|item| item.by).collect();
+    /// Writes a verdict for each of `items`, equal keys together; `holds` begins all false.
+    fn check_sorted<'a>(
+        &self,
+        items: impl ExactSizeIterator<Item = &'a Item<'a>> + Clone,
+        holds: &mut [bool],
+    ) {
+        let mut names: Vec<PublicKey> = items.clone().map(|item| item.by).collect();
         names.dedup();
         let keys = self.keys.points(&names);
         let mut key = 0;
         let mut decoded = Vec::with_capacity(items.len());
-        for (at, item) in items.iter().enumerate() {
+        for (at, item) in items.enumerate() {
             if names[key] != item.by {
                 key += 1;
             }
@@ -129,7 +139,8 @@ impl Verifier {
         if self.all_hold(items, keys) {
             items.iter().for_each(|item| holds[item.at] = true);
         } else if items.len() > 1 {
-            for piece in items.chunks(items.len().div_ceil(PIECES)) {
+            let piece = if items.len() <= ALONE { 1 } else { items.len().div_ceil(PIECES) };
+            for piece in items.chunks(piece) {
                 self.settle(piece, keys, holds);
             }
         }
@@ -137,32 +148,34 @@ impl Verifier {
 
     /// The equation over `items`.
     fn all_hold(&self, items: &[Decoded], keys: &[Option<EdwardsPoint>]) -> bool {
-        let point = |key: usize| keys[key].expect("items under keys that do not decode are left out");
+        let point =
+            |key: usize| keys[key].expect("items under keys that do not decode are left out");
         if let [item] = items {
             let minus_a = -point(item.key);
             let sum = EdwardsPoint::vartime_double_scalar_mul_basepoint(&item.k, &minus_a, &item.s);
             return (sum - item.r).mul_by_cofactor().is_identity();
         }
-        let mut base = Scalar::ZERO;
-        let mut scalars = Vec::with_capacity(2 * items.len() + 1);
-        let mut points = Vec::with_capacity(2 * items.len() + 1);
+        let mut of_base = Scalar::ZERO;
+        let mut of_keys = Vec::new();
+        let mut used = Vec::new();
         for under_one_key in items.chunk_by(|a, b| a.key == b.key) {
             let mut of_key = Scalar::ZERO;
             for item in under_one_key {
-                base -= item.z * item.s;
+                of_base -= item.z * item.s;
                 of_key += item.z * item.k;
-                scalars.push(item.z);
-                points.push(item.r);
             }
-            scalars.push(of_key);
-            points.push(point(under_one_key[0].key));
+            of_keys.push(of_key);
+            used.push(point(under_one_key[0].key));
         }
-        let sum = if points.len() < PIPPENGER_MIN {
-            self.base.vartime_mixed_multiscalar_mul([base], scalars, points)
+        let scalars = items.iter().map(|item| &item.z).chain(&of_keys);
+        let points = items.iter().map(|item| &item.r).chain(&used);
+        let sum = if items.len() + used.len() < PIPPENGER_MIN {
+            self.base.vartime_mixed_multiscalar_mul([of_base], scalars, points)
         } else {
-            scalars.push(base);
-            points.push(ED25519_BASEPOINT_POINT);
-            EdwardsPoint::vartime_multiscalar_mul(scalars, points)
+            EdwardsPoint::vartime_multiscalar_mul(
+                scalars.chain([&of_base]),
+                points.chain([&ED25519_BASEPOINT_POINT]),
+            )
         };
         sum.mul_by_cofactor().is_identity()
     }
@@ -183,13 +196,13 @@ fn weigh(items: &mut [Decoded]) {
     if items.len() < 2 {
         return; // One alone is checked without a weight.
     }
-    let mut seed = Sha256::new_with_prefix(b"byzlab/batch/1");
+    let mut bound = b"byzlab/batch/1".to_vec();
     for item in items.iter() {
         // k is a hash over R, the key and the statement.
-        seed.update(item.k.as_bytes());
-        seed.update(item.s.as_bytes());
+        bound.extend_from_slice(item.k.as_bytes());
+        bound.extend_from_slice(item.s.as_bytes());
     }
-    let mut stream = ChaCha12Rng::from_seed(Digest(seed.finalize().into()).0);
+    let mut stream = ChaCha12Rng::from_seed(sha256(&bound).0);
     for item in items {
         let mut bytes = [0; 16];
         stream.fill_bytes(&mut bytes);

@@ -37,7 +37,8 @@ impl<'a> Feed<'a> {
         self.at += 1;
         let skipped = self.prefix.len();
         if start >= skipped
-            && let Some(block) = self.message[(start - skipped).min(self.message.len())..].first_chunk()
+            && let Some(block) =
+                self.message[(start - skipped).min(self.message.len())..].first_chunk()
         {
             return block;
         }
@@ -83,7 +84,11 @@ mod tests {
                 sha2::block_api::compress256(&mut state, &[*feed.next()]);
             }
             let digest: Vec<u8> = state.iter().flat_map(|word| word.to_be_bytes()).collect();
-            assert_eq!(digest, byzlab_core::crypto::sha256_of(&[prefix, &message]).0, "{length} bytes");
+            assert_eq!(
+                digest,
+                byzlab_core::crypto::sha256_of(&[prefix, &message]).0,
+                "{length} bytes"
+            );
         }
     }
 }

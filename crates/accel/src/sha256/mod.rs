@@ -139,9 +139,8 @@ impl Sha256 {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Ni(ni) => ni.scan(scan, start, count),
-            Self::Portable => (0..count).find(|&i| {
-                scan.last_word(start.wrapping_add(i as u32)).swap_bytes() <= scan.top
-            }),
+            Self::Portable => (0..count)
+                .find(|&i| scan.last_word(start.wrapping_add(i as u32)).swap_bytes() <= scan.top),
         }
     }
 }
