@@ -15,7 +15,7 @@
 //! that of [`Reference`](byzlab_core::Reference), which does one thing after another by the plainest
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
-//! **Unsafe code** stands in one file, `sha256/ni.rs`, which says what makes it sound.
+//! **Unsafe code** stands in one file, `sha256/ni/mod.rs`, which says what makes it sound.
 //!
 //! [`shaders`] makes the text of the GPU kernels. None of them runs here: there is no GPU engine in
 //! this crate.
