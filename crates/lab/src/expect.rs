@@ -13,7 +13,7 @@ use byzlab_core::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    record::{Record, Verdict},
+    record::{MarkAt, Record, Verdict},
     spec::{Host, OneOrMany},
 };
 
@@ -75,9 +75,10 @@ pub enum Property {
     ViewChanges,
 }
 
-/// The note by which a host says that a replica found damage in its own ledger at a start; the figure
-/// of the same name counts it for one replica: `"damage_found_r3"`.
-pub const DAMAGE_FOUND: &str = "damage_found";
+/// Begins the mark by which a host says that a replica found damage in its own ledger at its start.
+pub const DAMAGE_FOUND: &str = "damage found";
+/// Begins the mark of a byte flipped in a replica's ledger.
+pub const TAMPER: &str = "tamper";
 
 impl Property {
     /// Its name in files and records.
@@ -186,25 +187,26 @@ impl Expectation {
         (judge(rate, self.at_least.unwrap_or(0.0)), seen)
     }
     fn damage_found(&self, record: &Record) -> (bool, String) {
-        let replica = self.replica.unwrap_or_default();
-        let found =
-            record.marks.iter().find(|m| m.replica == Some(replica) && m.what == DAMAGE_FOUND);
-        match found {
-            Some(mark) => (true, format!("found at {:.3} s", mark.at_s)),
+        match self.mark(record, DAMAGE_FOUND) {
+            Some(mark) => (true, format!("{} (at {:.3} s)", mark.what, mark.at_s)),
             None => (false, "no damage was found".into()),
         }
     }
     fn repaired(&self, record: &Record) -> (bool, String) {
-        let replica = self.replica.unwrap_or_default();
-        let tampered = |m: &crate::record::MarkAt| m.replica == Some(replica) && m.what == "tamper";
-        if !record.marks.iter().any(tampered) {
+        if self.mark(record, TAMPER).is_none() {
             return (false, "its ledger was never tampered with".into());
         }
         let (equal, seen) = equal_heads(record, self.at_most.unwrap_or(0.0));
-        match record.heads.get(usize::from(replica)).copied().flatten() {
+        let replica = usize::from(self.replica.unwrap_or_default());
+        match record.heads.get(replica).copied().flatten() {
             None => (false, "it is down at the end".into()),
             Some(head) => (equal, format!("it is at height {}; {seen}", head.height)),
         }
+    }
+    /// The first mark of the replica that begins so.
+    fn mark<'a>(&self, record: &'a Record, begin: &str) -> Option<&'a MarkAt> {
+        let is_it = |m: &&MarkAt| m.replica == self.replica && m.what.starts_with(begin);
+        record.marks.iter().find(is_it)
     }
 }
 

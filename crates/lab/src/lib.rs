@@ -29,6 +29,6 @@ pub mod runner;
 pub mod spec;
 
 pub use byzlab_core as core;
-pub use byzlab_protocols::{self as protocols, builtin};
+pub use byzlab_protocols::{self as protocols, builtin, kit};
 pub use byzlab_sim as sim;
 pub use cli::main;

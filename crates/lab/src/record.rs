@@ -143,7 +143,8 @@ pub struct MarkAt {
     pub at_s: f64,
     /// To which replica; null if to none in particular.
     pub replica: Option<u16>,
-    /// `"crash"`, `"restart"`, `"tamper"`, `"partition"`, `"heal"`, …
+    /// A word, and after a colon what else there is to say: `"crash"`, `"kill"`, `"restart"`,
+    /// `"tamper: byte …"`, `"damage found: …"`, `"partition"`, `"heal"`, …
     pub what: String,
 }
 

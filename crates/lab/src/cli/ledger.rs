@@ -1,9 +1,12 @@
 //! `byzlab ledger`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, ensure};
-use byzlab_core::{Accelerator as _, Block, Registry};
+use byzlab_core::{Accelerator as _, Block, Claim, Committee, Entry, Invalid, Registry};
 use byzlab_node::storage;
 use clap::{Args, Subcommand};
 
@@ -101,6 +104,21 @@ fn show(dir: &Path, from: u64, count: Option<usize>, json: bool) -> Result<Found
     Ok(Found::good_if(good))
 }
 
+/// What makes a block final, and what its clients signed: a quorum vouches for signatures that the
+/// protocol need not look at again, but an auditor does.
+fn all_claims(block: &Block, entry: Entry, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
+    let mut claims = entry.audit(block, committee)?;
+    let name = |claim: &Claim| match claim {
+        Claim::Signed { signature, .. } => Some(*signature),
+        Claim::Root(_) | Claim::Work(_) => None,
+    };
+    let known: BTreeSet<_> = claims.iter().map(name).collect();
+    let mut of_clients = Vec::new();
+    block.batch.claims(committee, &mut of_clients)?;
+    claims.extend(of_clients.into_iter().filter(|claim| !known.contains(&name(claim))));
+    Ok(claims)
+}
+
 fn verify(dir: &Path, committee: Option<&Path>, registry: &Registry) -> Result<Found> {
     let beside = dir.canonicalize().ok().and_then(|dir| Some(dir.parent()?.join(COMMITTEE)));
     let path = match (committee, beside) {
@@ -114,7 +132,7 @@ fn verify(dir: &Path, committee: Option<&Path>, registry: &Registry) -> Result<F
     };
     let deployment = Deployment::read(&path, registry)?;
     let (entry, committee) = (deployment.entry, &deployment.committee);
-    let audit = |block: &Block| entry.audit(block, committee);
+    let audit = |block: &Block| all_claims(block, entry, committee);
     let accelerator = byzlab_accel::Cpu::new(None);
     let report = storage::verify(dir, committee.chain, &audit, &accelerator)
         .with_context(|| format!("cannot check {}", dir.display()))?;

@@ -81,7 +81,10 @@ pub fn main(registry: Registry) -> ExitCode {
             return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
         }
     };
-    let filter = EnvFilter::try_from_env("BYZLAB_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    // What happens in a run is in its records; a deployment has nobody else to tell it.
+    let quiet =
+        if matches!(cli.command, Command::Seat(_) | Command::Client(_)) { "warn" } else { "off" };
+    let filter = EnvFilter::try_from_env("BYZLAB_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     match execute(cli.command, &registry) {
         Ok(Found::Good) => ExitCode::SUCCESS,

@@ -33,7 +33,8 @@ fn list(registry: &Registry) -> String {
 }
 
 fn explain(entry: &Entry) -> Result<String> {
-    let mut text = format!("{}: {}\n\n[protocol]\nname = \"{}\"\n", entry.name, entry.about, entry.name);
+    let mut text =
+        format!("{}: {}\n\n[protocol]\nname = \"{}\"\n", entry.name, entry.about, entry.name);
     let schema = serde_json::to_value(entry.schema())?;
     let defaults = entry.resolve(&toml::Table::new())?;
     for (key, property) in schema["properties"].as_object().into_iter().flatten() {

@@ -38,7 +38,8 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
         "{SPEC} is not the file that gave these results: its digest is not the manifest's"
     );
     let path = folder.path().join(SPEC);
-    let experiment = Experiment::load(&Source::new(&path.display().to_string(), &text), &[], registry)?;
+    let experiment =
+        Experiment::load(&Source::new(&path.display().to_string(), &text), &[], registry)?;
     let old = folder.records()?;
     let wanted = |case: &Case| {
         case.host == Host::Sim
@@ -58,7 +59,8 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
     done?;
     let (mut text, mut differ) = (String::new(), 0);
     for (case, new) in cases.iter().zip(&new) {
-        let old = old.iter().find(|record| record.run == case.run).context("it was found before")?;
+        let old =
+            old.iter().find(|record| record.run == case.run).context("it was found before")?;
         match parting(old, new) {
             None => text += &format!("same     {}: {}\n", host::describe(case), digest(new)),
             Some(how) => {
@@ -68,7 +70,8 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
         }
     }
     if differ > 0 && manifest.lock_digest != crate::manifest::lock_digest() {
-        text += "the program was built with other dependencies than the one that gave these results\n";
+        text +=
+            "the program was built with other dependencies than the one that gave these results\n";
     }
     say(&format!("{text}{} of {} runs gave the same digest\n", new.len() - differ, new.len()))?;
     Ok(Found::good_if(differ == 0))
@@ -97,7 +100,10 @@ fn parting(old: &Record, new: &Record) -> Option<String> {
 }
 
 /// The last equal checkpoint, and the first that differs.
-fn first_difference(old: &[Checkpoint], new: &[Checkpoint]) -> Option<(Checkpoint, Option<Checkpoint>)> {
+fn first_difference(
+    old: &[Checkpoint],
+    new: &[Checkpoint],
+) -> Option<(Checkpoint, Option<Checkpoint>)> {
     let mut same = Checkpoint { events: 0, at_s: 0.0, digest: String::new() };
     for point in old {
         match new.iter().find(|other| other.events == point.events) {

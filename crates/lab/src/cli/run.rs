@@ -24,8 +24,10 @@ use crate::{
 
 /// Runs an experiment file: every point of its sweep, with every protocol, host and seed
 #[derive(Debug, Args)]
-#[command(after_help = "Writes a results folder with records, manifest, resolved spec and report.html.\n\
-                        Exit code 1 if a run found a violation or failed an expectation.")]
+#[command(
+    after_help = "Writes a results folder with records, manifest, resolved spec and report.html.\n\
+                        Exit code 1 if a run found a violation or failed an expectation."
+)]
 pub(super) struct Arguments {
     /// The experiment file
     file: PathBuf,
@@ -89,8 +91,7 @@ fn record_all(
     };
     let scratch = folder.path().join(folder::LEDGERS);
     let bars = Bars::new(&experiment.cases);
-    let done =
-        runner::run_all(&experiment.cases, jobs(arguments.jobs), &scratch, &bars, &mut take);
+    let done = runner::run_all(&experiment.cases, jobs(arguments.jobs), &scratch, &bars, &mut take);
     bars.finish();
     remove_if_empty(&scratch);
     done?;

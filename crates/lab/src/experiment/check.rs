@@ -12,6 +12,9 @@ pub const RUNS_MAX: usize = 1_000_000;
 /// The most intervals in one run's timeline.
 pub const SAMPLES_MAX: u64 = 100_000;
 
+/// The most ledger heights in one run's timeline: one a replica and interval.
+pub const HEIGHTS_MAX: u64 = 20_000_000;
+
 /// Something wrong at a key.
 #[derive(Clone, Debug)]
 pub(super) struct Wrong {
@@ -94,7 +97,8 @@ fn check_top(spec: &Spec) -> Checked {
     ensure(!spec.sample.is_zero(), &["sample"], || "an interval must have a length".into())?;
     ensure(!spec.stop.after.is_zero(), &["stop", "after"], || "a run must have a length".into())?;
     let samples = spec.stop.after.0 / spec.sample.0;
-    ensure(samples <= SAMPLES_MAX, &["sample"], || {
+    let heights = samples * u64::from(spec.cluster.nodes);
+    ensure(samples <= SAMPLES_MAX && heights <= HEIGHTS_MAX, &["sample"], || {
         format!(
             "{samples} intervals of {} in {}; {SAMPLES_MAX} at most",
             spec.sample, spec.stop.after

@@ -143,7 +143,12 @@ fn cases_of(
     for point in check::points(spec).map_err(|wrong| wrong.shown_in(source))? {
         let mut here = table.clone();
         let blame = |problem: Problem| {
-            let key = point.first().map_or("", |edit| edit.key.as_str());
+            let alone = |edit: &&Edit| {
+                let mut alone = table.clone();
+                edit.apply(&mut alone).is_err() || interpret(&alone, registry).is_err()
+            };
+            let guilty = point.iter().find(alone).or(point.first());
+            let key = guilty.map_or("", |edit| edit.key.as_str());
             let set = point.iter().map(|e| format!("{} = {}", e.key, e.value));
             let set = set.collect::<Vec<_>>().join(", ");
             problem.note(format!("in the sweep, at {set}")).at(source.problem(&["sweep", key], ""))

@@ -11,8 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use byzlab_core::{Accelerator, ReplicaId, Scheme, Signer, Span, outcome::Outcome};
 use byzlab_node::plan::{
-    CHAIN_LABEL, 
-    Clients, ClusterPlan, Fault, FaultKind as Kind, MempoolBounds, Mining, Mode,
+    CHAIN_LABEL, Clients, ClusterPlan, Fault, FaultKind as Kind, MempoolBounds, Mining, Mode,
 };
 
 use super::{Progress, hash_power, load, moment};
@@ -50,7 +49,11 @@ pub fn run(
         // What cannot be removed only takes room; the run is good all the same.
         let _ = fs::remove_dir_all(scratch);
     }
-    Ok(outcome?)
+    let mut outcome = outcome?;
+    // Records travel; where the folder lay is nobody's business.
+    let place = format!("{}/", scratch.display());
+    outcome.marks.iter_mut().for_each(|mark| mark.what = mark.what.replace(&place, ""));
+    Ok(outcome)
 }
 
 /// The committee of a run that is over, for `byzlab ledger verify`: its addresses are gone.

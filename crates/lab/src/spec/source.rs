@@ -138,17 +138,31 @@ impl Problem {
     }
 }
 
+/// Rust's names of number types, in words.
+const NUMBERS: [(&str, &str); 7] = [
+    ("expected u8", "expected a whole number up to 255"),
+    ("expected u16", "expected a whole number up to 65535"),
+    ("expected u32", "expected a whole number up to 4294967295"),
+    ("expected u64", "expected a whole number, not negative"),
+    ("expected usize", "expected a whole number, not negative"),
+    ("expected i64", "expected a whole number"),
+    ("expected f64", "expected a number"),
+];
+
 /// Takes serde's list of known names off a message: "unknown field `x`, expected one of `a`, `b`".
 fn split_known(message: &str) -> (String, Option<String>) {
     let unknown = ["unknown field", "unknown variant", "unknown protocol", "unknown property"];
     if !unknown.iter().any(|start| message.starts_with(start)) {
-        return (message.to_owned(), None);
+        let number = NUMBERS.iter().find(|(rust, _)| message.ends_with(rust));
+        let words = number.map(|(rust, words)| message.replace(rust, words));
+        return (words.unwrap_or_else(|| message.to_owned()), None);
     }
     let title =
         |text: &str| text.replace("unknown field", "unknown key").replace("variant", "name");
     for before in [", expected one of ", ", expected ", "; known are "] {
         if let Some((what, known)) = message.split_once(before) {
-            return (title(what), Some(format!("known are {}", known.replace('`', ""))));
+            let known = known.replace('`', "").replace(" or ", ", ");
+            return (title(what), Some(format!("known are {known}")));
         }
     }
     (title(message), None)

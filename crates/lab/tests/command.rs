@@ -1,0 +1,238 @@
+//! The built program: exit codes, what it prints, what it writes.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use byzlab::{folder::Folder, record::Record};
+use tempfile::TempDir;
+
+const TINY: &str = r#"
+name = "tiny"
+sample = "200ms"
+seeds = 3
+
+[[protocol]]
+name = "central"
+
+[[protocol]]
+name = "pow"
+spacing = "100ms"
+difficulty = 40_000
+confirmations = 4
+
+[load]
+rate = 200
+until = "1s"
+
+[stop]
+after = "2s"
+"#;
+
+fn byzlab(dir: &TempDir, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_byzlab"))
+        .args(arguments)
+        .current_dir(dir.path())
+        .output()
+        .expect("the program starts")
+}
+
+fn with_file(text: &str) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tiny.toml"), text).unwrap();
+    dir
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap_or(-1)
+}
+
+/// What a run is, without how long it took.
+fn timeless(dir: &Path) -> Vec<Record> {
+    let mut records = Folder::open(dir).unwrap().records().unwrap();
+    records.iter_mut().for_each(|record| record.summary.wall_s = 0.0);
+    records
+}
+
+#[test]
+fn runs_repeat_whatever_the_number_of_jobs_and_replay_says_so() {
+    let dir = with_file(TINY);
+    for (out, jobs) in [("a", "1"), ("b", "2")] {
+        let output = byzlab(&dir, &["run", "tiny.toml", "--out", out, "--jobs", jobs]);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        assert!(stdout(&output).contains("report.html"));
+    }
+    let path = |name: &str| dir.path().join(name);
+    let accelerator_apart = |mut records: Vec<Record>| {
+        records.iter_mut().for_each(|r| r.summary.accelerator = String::new());
+        records
+    };
+    let (a, b) = (accelerator_apart(timeless(&path("a"))), accelerator_apart(timeless(&path("b"))));
+    assert_eq!(a.len(), 6);
+    assert_eq!(a, b);
+    assert!(a.iter().all(|r| r.summary.committed_transactions > 0), "all commit something");
+    for name in ["manifest.json", "spec.toml", "records.jsonl", "report.html"] {
+        assert!(path("a").join(name).is_file(), "{name} is written");
+    }
+    let output = byzlab(&dir, &["replay", "a"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains("6 of 6 runs gave the same digest"));
+
+    // A record that says something else.
+    let records = path("a").join("records.jsonl");
+    let text = fs::read_to_string(&records).unwrap();
+    let digest = a[1].summary.trace_digest.clone().unwrap();
+    fs::write(&records, text.replace(&digest, "0123456789abcdef")).unwrap();
+    let output = byzlab(&dir, &["replay", "a"]);
+    assert_eq!(code(&output), 1, "{}", stdout(&output));
+    assert!(stdout(&output).contains("DIFFERS  run 1"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("equal up to event"), "{}", stdout(&output));
+
+    // Results are not overwritten, and a report can be made again.
+    let output = byzlab(&dir, &["run", "tiny.toml", "--out", "b"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("never overwritten"), "{}", stderr(&output));
+    fs::remove_file(path("b").join("report.html")).unwrap();
+    assert_eq!(code(&byzlab(&dir, &["report", "b"])), 0);
+    assert!(path("b").join("report.html").is_file());
+}
+
+#[test]
+fn json_is_one_object_a_run_and_nothing_else() {
+    let dir = with_file(TINY);
+    let output = byzlab(&dir, &["run", "tiny.toml", "--json", "--set", "seeds=[7]"]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let fields = "protocol, host, nodes, seed, duration_s, committed_transactions, committed_blocks, \
+                  throughput_tps, latency_ms, messages, bytes, signatures_checked, events, \
+                  view_changes, violations, trace_digest, ledger_head, wall_s, accelerator";
+    let fields: Vec<_> = fields.split(", ").collect();
+    let lines: Vec<_> = stdout(&output).lines().map(str::to_owned).collect();
+    assert_eq!(lines.len(), 2);
+    for line in lines {
+        let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let keys: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(keys, fields);
+        assert_eq!(object["seed"], 7);
+        let percentiles = object["latency_ms"].as_object().unwrap();
+        assert_eq!(percentiles.keys().collect::<Vec<_>>(), ["p50", "p90", "p99", "p999", "max"]);
+    }
+    assert!(dir.path().join("results/tiny-1/report.html").is_file());
+}
+
+#[test]
+fn a_failed_expectation_is_exit_code_1() {
+    let text = format!("{TINY}\n[[expect]]\nproperty = \"stops\"\nprotocol = \"central\"\n");
+    let dir = with_file(&text);
+    let output = byzlab(&dir, &["run", "tiny.toml", "--set", "seeds=1"]);
+    assert_eq!(code(&output), 1);
+    assert!(stdout(&output).contains("FAILS  run 0"), "{}", stdout(&output));
+    let records = timeless(&dir.path().join("results/tiny-1"));
+    assert_eq!(records[0].expectations.len(), 1);
+    assert!(records[1].expectations.is_empty(), "it is about central alone");
+}
+
+#[test]
+fn bad_input_is_exit_code_2_and_no_panic() {
+    let dir = with_file(TINY);
+    fs::write(dir.path().join("bad.toml"), "name = \"x\"\nnmae = 1\n").unwrap();
+    fs::write(dir.path().join("noise.toml"), [0xff, 0xfe, 0, 1]).unwrap();
+    let bad: &[&[&str]] = &[
+        &["run", "missing.toml"],
+        &["run", "bad.toml"],
+        &["run", "noise.toml"],
+        &["run", "tiny.toml", "--set", "load.rat=1"],
+        &["run", "tiny.toml", "--jobs", "0"],
+        &["run", "tiny.toml", "--colour"],
+        &["dance"],
+        &["replay", "nowhere"],
+        &["report", "."],
+        &["protocols", "nobody"],
+        &["keygen", "no/such/folder/key"],
+        &["committee", "--protocol", "central", "x@y"],
+        &["seat", "--committee", "missing.toml", "--key", "k", "--dir", "d"],
+        &["ledger", "show", "nowhere"],
+        &["ledger", "verify", "nowhere"],
+    ];
+    for arguments in bad {
+        let output = byzlab(&dir, arguments);
+        let said = stderr(&output);
+        assert_eq!(code(&output), 2, "{arguments:?}: {said}");
+        assert!(said.contains("error") && !said.contains("panicked"), "{arguments:?}: {said}");
+    }
+    assert!(!dir.path().join("results").exists(), "nothing is written for bad input");
+    let said = stderr(&byzlab(&dir, &["run", "bad.toml"]));
+    assert!(said.contains("bad.toml:2") && said.contains("unknown key `nmae`"), "{said}");
+}
+
+#[test]
+fn a_closed_pipe_is_good() {
+    let dir = with_file(TINY);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_byzlab"))
+        .args(["run", "tiny.toml", "--json"])
+        .current_dir(dir.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
+}
+
+#[test]
+fn help_protocols_keys_and_committees() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in [
+        "run",
+        "replay",
+        "report",
+        "protocols",
+        "keygen",
+        "committee",
+        "seat",
+        "client",
+        "ledger",
+        "completions",
+    ] {
+        let output = byzlab(&dir, &[command, "--help"]);
+        assert_eq!(code(&output), 0, "{command}");
+        assert!(stdout(&output).contains("Usage: byzlab"), "{command}");
+    }
+    assert!(stdout(&byzlab(&dir, &["completions", "bash"])).contains("byzlab"));
+    let list = stdout(&byzlab(&dir, &["protocols"]));
+    for entry in byzlab::builtin().entries() {
+        assert!(list.contains(entry.about), "{list}");
+        let explained = byzlab(&dir, &["protocols", entry.name]);
+        assert!(!stdout(&explained).contains("not documented"), "{}", stdout(&explained));
+        // What is printed is a section that can be pasted into a file.
+        let section = stdout(&explained);
+        let section = section.split_once("\n\n").unwrap().1;
+        let file: toml::Table = toml::from_str(section).unwrap();
+        assert_eq!(file["protocol"]["name"].as_str(), Some(entry.name));
+    }
+    let mut arguments = vec!["committee".to_owned(), "--protocol=central".into()];
+    for i in 0..4 {
+        let key = stdout(&byzlab(&dir, &["keygen", &format!("{i}.key")]));
+        assert_eq!(key.trim().len(), 64);
+        arguments.push(format!("{i}.key.pub@127.0.0.1:{}", 7000 + 10 * i));
+    }
+    let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let output = byzlab(&dir, &arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let file: toml::Table = toml::from_str(&stdout(&output)).unwrap();
+    assert_eq!(file["replica"].as_array().unwrap().len(), 4);
+    assert_eq!(file["replica"][1]["clients"].as_str(), Some("127.0.0.1:7011"));
+    let double =
+        ["committee", "--protocol=central", "0.key.pub@127.0.0.1:1", "0.key.pub@127.0.0.1:5"];
+    assert!(stderr(&byzlab(&dir, &double)).contains("have one key"));
+}

@@ -1,0 +1,100 @@
+//! Experiment files: what is wrong with wrong ones, word for word, and that the right ones are right.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use byzlab::{
+    experiment::Experiment,
+    spec::{Edit, Source},
+};
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(&folder).expect("a readable folder").map(|e| e.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|p| p.extension().is_some_and(|e| e == "toml")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no experiment in {}", folder.display());
+    files
+}
+
+fn load(name: &str, text: &str, set: &[&str]) -> Result<Experiment, String> {
+    let edits: Result<Vec<_>, _> = set.iter().map(|set| Edit::parse(set)).collect();
+    let edits = edits.map_err(|problem| problem.to_string())?;
+    let loaded = Experiment::load(&Source::new(name, text), &edits, &byzlab::builtin());
+    loaded.map_err(|problem| problem.to_string())
+}
+
+/// Each file in `wrong` has its message beside it. `BYZLAB_REWRITE=1` writes the messages anew; the
+/// reviewer reads the difference.
+#[test]
+fn wrong_files_say_what_is_wrong_and_where() {
+    for path in files("tests/wrong") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let message = load(&name, &text, &[]).expect_err(&name) + "\n";
+        let golden = path.with_extension("txt");
+        if env::var_os("BYZLAB_REWRITE").is_some() {
+            fs::write(&golden, &message).unwrap();
+        }
+        let expected = fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(message, expected, "{name} says something else than {}", golden.display());
+    }
+}
+
+const TINY: &str = "name = \"tiny\"\n[protocol]\nname = \"central\"\n";
+
+#[test]
+fn wrong_edits_take_the_blame() {
+    let wrong = |set: &[&str]| load("tiny.toml", TINY, set).expect_err("it is wrong");
+    let message = wrong(&["load.rate=10", "load.rat=500"]);
+    assert!(message.contains("unknown key `rat`") && message.contains("--set"), "{message}");
+    assert!(message.contains("load.rat=500") && message.contains("rate"), "{message}");
+    assert!(wrong(&["load.rate=fast"]).contains("load.rate="), "a wrong type");
+    assert!(wrong(&["protocol.patient=\"1s\""]).contains("unknown key `patient`"));
+    assert!(wrong(&["protocol.name=nobody"]).contains("known are"));
+    assert!(wrong(&["load.rate"]).contains("lacks a value"));
+    assert!(wrong(&["name.x=1"]).contains("`name` is no table"));
+    let message = wrong(&["load.rate=5", "load.outstanding=5"]);
+    assert!(message.contains("not both"), "{message}");
+}
+
+#[test]
+fn edits_and_sweeps_reach_their_places() {
+    let text = "name = \"tiny\"\nseeds = [3, 5]\n[[protocol]]\nname = \"central\"\n\
+                [[protocol]]\nname = \"central\"\nlabel = \"slow\"\npatience = \"50ms\"\n\
+                [sweep]\n\"load.rate\" = [1, 2, 3]\n\"protocol.slow.poll\" = [\"1s\", \"2s\"]\n";
+    let experiment = load("tiny.toml", text, &["cluster.nodes=7"]).unwrap();
+    assert_eq!(experiment.cases.len(), 3 * 2 * 2 * 2);
+    let last = experiment.cases.last().unwrap();
+    assert_eq!((last.run, last.seed, last.label.as_str()), (23, 5, "slow"));
+    assert_eq!((last.spec.load.rate, last.spec.cluster.nodes), (Some(3), 7));
+    assert_eq!(last.params["poll"].as_str(), Some("2s"));
+    let plain = &experiment.cases[experiment.cases.len() - 3];
+    assert_eq!((plain.label.as_str(), plain.params["poll"].as_str()), ("central", Some("1s")));
+    assert_eq!(last.point.get("load.rate"), Some(&serde_json::json!(3)));
+}
+
+/// A resolved file says the same as the file it came from.
+#[test]
+fn every_experiment_resolves_and_its_resolved_file_gives_the_same_runs() {
+    for path in files("../../experiments") {
+        let name = path.display().to_string();
+        let text = fs::read_to_string(&path).unwrap();
+        let experiment = load(&name, &text, &[]).unwrap_or_else(|problem| panic!("{problem}"));
+        let stem = path.file_stem().unwrap().to_string_lossy();
+        assert_eq!(experiment.spec.name, stem, "an experiment is called like its file");
+        let again = load(&name, &experiment.resolved, &[]).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(again.resolved, experiment.resolved, "{name}");
+        assert_eq!(again.cases.len(), experiment.cases.len(), "{name}");
+        for (a, b) in again.cases.iter().zip(&experiment.cases) {
+            assert_eq!(a.params, b.params, "{name}");
+            assert_eq!((a.seed, a.host, &a.point, &a.label), (b.seed, b.host, &b.point, &b.label));
+            let (a, b) = (&a.spec, &b.spec);
+            assert_eq!((&a.cluster, &a.network, &a.load), (&b.cluster, &b.network, &b.load));
+            assert_eq!((&a.fault, &a.expect, &a.stop), (&b.fault, &b.expect, &b.stop));
+        }
+    }
+}
