@@ -168,7 +168,7 @@ impl Drill {
         sealed.iter().for_each(|sealed| self.block(1, sealed));
     }
     fn wait(&mut self, span: Span) {
-        self.now = self.now + span;
+        self.now += span;
         if self.machine.deadline().is_some_and(|due| due <= self.now) {
             self.event(Event::Wake);
         }
