@@ -54,6 +54,8 @@ pub struct Counters {
     pub syncing_ns: u64,
     /// Peers whose link stands.
     pub peers: u64,
+    /// Bytes that wait to be sent to peers.
+    pub queued_bytes: u64,
     /// Messages dropped because a peer was away or slow.
     pub dropped: u64,
     /// Connections closed because their bytes made no sense.

@@ -28,6 +28,8 @@ pub mod plan;
 mod run;
 mod seat;
 pub mod storage;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod verifier;
 

@@ -32,6 +32,7 @@ pub fn page(me: ReplicaId, counters: &Counters) -> String {
         ("view", "The view, where the protocol has views.", c.view.0),
         ("mempool_transactions", "Transactions that wait.", c.waiting),
         ("mempool_bytes", "Bytes of transactions that wait.", c.waiting_bytes),
+        ("queued_bytes", "Bytes that wait to be sent to peers.", c.queued_bytes),
         ("peers", "Peers whose link stands.", c.peers),
         ("client_connections", "Connections of clients.", c.connections),
     ];

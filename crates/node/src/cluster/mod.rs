@@ -217,7 +217,7 @@ impl Stage {
         match fault.kind {
             FaultKind::Kill => {
                 member.kill();
-                mark("kill".into());
+                mark("crash".into());
             }
             FaultKind::Tamper => {
                 let place = member.tamper()?;

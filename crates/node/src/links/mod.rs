@@ -18,7 +18,6 @@ use bytes::Bytes;
 use byzlab_core::{Committee, ReplicaId};
 
 use crate::{
-    clock::Clock,
     frame::{Hello, Kind},
     happening::Events,
     outbox::Outbox,
@@ -33,6 +32,11 @@ const SMALL_MAX: usize = 16 << 10;
 const SMALL_OUT_MAX: usize = 4 << 20;
 /// The most bytes of large messages that wait for one peer.
 const LARGE_OUT_MAX: usize = 64 << 20;
+/// The most bytes that wait for one peer.
+#[cfg(test)]
+pub(crate) const OUT_MAX: usize = SMALL_OUT_MAX + LARGE_OUT_MAX;
+/// A link with more than this waiting for it is jammed.
+const JAMMED: usize = 8 << 20;
 /// The most bytes of either that wait for a peer that is not there: the newest, which it may still need.
 const AWAY_MAX: usize = 1 << 20;
 /// The most bytes of one peer's small messages that wait to be handled here.
@@ -47,7 +51,6 @@ pub(crate) struct Links {
     pub committee: Arc<Committee>,
     /// The protocol's name, which peers must share.
     pub protocol: String,
-    pub clock: Clock,
     pub guard: Arc<Guard>,
     pub events: Events,
     /// By id; an entry for oneself is there and never used.
@@ -60,7 +63,6 @@ pub(crate) struct Links {
 /// One peer, connected or not.
 #[derive(Debug)]
 struct Peer {
-    id: ReplicaId,
     small: Outbox,
     large: Outbox,
     up: AtomicBool,
@@ -73,12 +75,10 @@ impl Links {
         me: ReplicaId,
         committee: Arc<Committee>,
         protocol: &str,
-        clock: Clock,
         guard: Arc<Guard>,
         events: Events,
     ) -> Arc<Self> {
-        let peer = |id| Peer {
-            id,
+        let peer = |_| Peer {
             small: Outbox::new(SMALL_OUT_MAX),
             large: Outbox::new(LARGE_OUT_MAX),
             up: AtomicBool::new(false),
@@ -86,7 +86,7 @@ impl Links {
         };
         let (peers, protocol) = (committee.ids().map(peer).collect(), protocol.to_owned());
         let (height, malformed) = Default::default();
-        Arc::new(Self { me, committee, protocol, clock, guard, events, peers, height, malformed })
+        Arc::new(Self { me, committee, protocol, guard, events, peers, height, malformed })
     }
     /// Queues a body for `to`. Never waits; nothing is sent to oneself.
     pub fn send(&self, to: ReplicaId, kind: Kind, body: Bytes) {
@@ -104,6 +104,15 @@ impl Links {
     /// Messages dropped because a peer was away or slow.
     pub fn dropped(&self) -> u64 {
         self.peers.iter().map(|peer| peer.small.dropped() + peer.large.dropped()).sum()
+    }
+    /// Peers that are there, but for whom much is waiting.
+    pub fn jammed(&self) -> usize {
+        let jammed = |p: &&Peer| p.up.load(Ordering::Relaxed) && p.large.bytes() > JAMMED;
+        self.peers.iter().filter(jammed).count()
+    }
+    /// Bytes that wait for all peers together.
+    pub fn queued(&self) -> usize {
+        self.peers.iter().map(|peer| peer.small.bytes() + peer.large.bytes()).sum()
     }
     /// Connections closed because their bytes made no sense.
     pub fn malformed(&self) -> u64 {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Action, Batch, Committee, Event, Packet, Puzzle, Replica, ReplicaId, To,
-    Transaction,
+    Accelerator, Action, Batch, Committee, Event, Packet, Puzzle, Replica, ReplicaId, Span,
+    To, Transaction,
     host::{Executor, KvStore},
 };
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep_until};
@@ -29,7 +29,9 @@ use crate::{
 /// The most happenings taken in one turn, so that what they cause is sent and saved in time.
 const TURN_MAX: usize = 256;
 /// The most batches given in one turn.
-const BATCHES_MAX: usize = 64;
+const BATCHES_MAX: usize = 4;
+/// How soon it is looked again whether links that were jammed have room.
+const JAM_LOOK: Span = Span::ms(1);
 
 /// Everything that a replica's actions act upon.
 pub(super) struct Driver {
@@ -88,6 +90,8 @@ impl Driver {
                 self.step(Event::Wake);
             }
             self.finish_turn();
+            // The network runs on the same thread: what was queued leaves now.
+            tokio::task::yield_now().await;
         }
         self.links.close();
         End::Stopped
@@ -260,6 +264,9 @@ impl Driver {
             if let Some(waiting) = self.intake.change() {
                 self.step(Event::Waiting(waiting));
             }
+            if self.is_jammed() {
+                break;
+            }
             let Some(transactions) = self.intake.batch(self.clock.now()) else { break };
             let batch = Batch::new(&transactions, &*self.accelerator);
             {
@@ -286,6 +293,12 @@ impl Driver {
         (counters.executed, counters.leader) = (executed, leader);
     }
 
+    /// Whether so many links are jammed that a new batch would only queue up behind the old ones. Slow
+    /// peers alone, up to f of them, hold nothing up.
+    fn is_jammed(&self) -> bool {
+        self.links.jammed() > self.committee.faults()
+    }
+
     fn hand_over(&mut self) {
         if let Some((number, ops)) = self.gate.group() {
             self.log(LogJob::Append { ops, number });
@@ -298,7 +311,11 @@ impl Driver {
     }
 
     fn wake_at(&self) -> tokio::time::Instant {
-        let next = [self.replica.deadline(), self.intake.deadline()].into_iter().flatten().min();
+        let batch = self.intake.deadline().map(|at| match self.is_jammed() {
+            true => at.max(self.clock.now() + JAM_LOOK),
+            false => at,
+        });
+        let next = [self.replica.deadline(), batch].into_iter().flatten().min();
         self.clock.instant(next.unwrap_or(byzlab_core::Time::NEVER)).into()
     }
 

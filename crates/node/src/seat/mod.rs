@@ -99,6 +99,7 @@ impl View {
         (counters.syncs, counters.syncing_ns) = (figures.syncs, figures.syncing.0);
         counters.peers = self.links.connected() as u64;
         counters.dropped = self.links.dropped();
+        counters.queued_bytes = self.links.queued() as u64;
         let malformed = self.gateway.malformed.load(Ordering::Relaxed);
         counters.malformed = self.links.malformed() + malformed;
         counters.strangers = self.guard.refused();
@@ -200,7 +201,7 @@ impl Parts {
         let reader = store.reader();
         let clock = Clock::since(plan.epoch);
         let name = plan.entry.name;
-        let links = Links::new(me, committee.clone(), name, clock, guard.clone(), events.clone());
+        let links = Links::new(me, committee.clone(), name, guard.clone(), events.clone());
         links.set_height(recovered.head.height);
         let (full, is_full) = watch::channel(false);
         let gateway = Arc::new(Gateway {
