@@ -79,12 +79,16 @@ fn badges(model: &Model) -> Vec<(&'static str, String)> {
     if model.manifest.profile != "release" {
         badges.push(("warn", format!("{} build: not for speed", model.manifest.profile)));
     }
-    if model.records.iter().any(|r| !r.client_signatures) {
-        badges.push(("warn", "client signatures off".into()));
-    }
-    if model.records.iter().any(|r| r.scheme == "simulated") {
-        badges.push(("warn", "signatures simulated in some runs".into()));
-    }
+    let total = model.records.len();
+    let mut warn = |text: &str, runs: usize| match runs {
+        0 => {}
+        n if n == total => badges.push(("warn", text.to_owned())),
+        n => badges.push(("warn", format!("{text} in {n} of {total} runs"))),
+    };
+    let unsigned = model.records.iter().filter(|r| !r.client_signatures).count();
+    warn("client signatures off", unsigned);
+    let simulated = model.records.iter().filter(|r| r.scheme == "simulated").count();
+    warn("signatures simulated", simulated);
     badges
 }
 
@@ -217,11 +221,19 @@ fn kept(group: &Group, share: f64, first: bool) -> String {
         true => group.label.clone(),
         false => format!("{} ({})", group.label, group.point_label()),
     };
-    match (share < 0.005, first) {
-        (true, _) => format!("{name} stopped"),
-        (_, true) => format!("{name} ran at {} of its throughput before", words::percent(share)),
-        (_, false) => format!("{name} at {}", words::percent(share)),
+    if share < 0.005 {
+        return format!("{name} stopped");
     }
+    let share = words::percent(share);
+    let mut text = match first {
+        true => format!("{name} ran at {share} of its throughput before"),
+        false => format!("{name} at {share}"),
+    };
+    // A backlog worked off quickly would hide that nothing went on for a while.
+    if let Some(pause) = group.mean(phases::longest_pause).filter(|pause| pause.value > 0.0) {
+        text.push_str(&format!(" (longest pause {})", words::seconds(pause.value)));
+    }
+    text
 }
 
 fn labels(group: &Group) -> Vec<String> {
