@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(edited("", "a=[1, 2]").unwrap(), "a = [1, 2]\n");
         assert_eq!(edited("", "a=40ms").unwrap(), "a = \"40ms\"\n");
         assert_eq!(edited("", "a=\"x\"").unwrap(), "a = \"x\"\n");
-        assert_eq!(edited("", "a=1\nb = 2").unwrap(), "a = \"1\\nb = 2\"\n");
+        let smuggled = Edit::parse("a=1\nb = 2").unwrap();
+        assert_eq!(smuggled.value, Value::String("1\nb = 2".into()));
     }
 
     #[test]
