@@ -19,6 +19,8 @@ use super::Signers;
 pub const ANSWER_BLOCKS_MAX: u32 = 32;
 /// The most bytes in one answer, unless it is a single block: half a frame.
 pub const ANSWER_BYTES_MAX: usize = 4 << 20;
+/// How often the patience with a peer doubles at most.
+const DOUBLINGS_MAX: u32 = 6;
 /// What a block takes in an answer beside its transactions and its proof, at most.
 const BLOCK_OVERHEAD: usize = 160;
 
@@ -73,12 +75,14 @@ pub struct Sync {
     asked: Option<ReplicaId>,
     /// Who was asked last: the next asking goes to someone else where there is a choice.
     last: ReplicaId,
+    /// How many did not answer in a row.
+    failures: u32,
     /// For whom the ledger is being read.
     serving: Signers,
 }
 
 impl Sync {
-    /// Nothing known yet. An asked peer has `patience` to answer.
+    /// Nothing known yet. An asked peer has `patience` to answer; longer after others have failed.
     pub fn new(seat: &Seat, patience: Span) -> Self {
         Self {
             me: seat.me,
@@ -86,6 +90,7 @@ impl Sync {
             tops: vec![Height::GENESIS; seat.committee.size()],
             asked: None,
             last: seat.me,
+            failures: 0,
             serving: Signers::default(),
         }
     }
@@ -101,7 +106,7 @@ impl Sync {
         self.tops.iter().any(|&top| top > head)
     }
     /// Asks for the block above `head` if someone has it and nothing is asked for; `timer` must come back
-    /// through [`on_timer`](Self::on_timer).
+    /// through [`on_timer`](Self::on_timer), and this be called again.
     pub fn pump<P: Protocol>(
         &mut self,
         now: Time,
@@ -123,22 +128,14 @@ impl Sync {
         (self.asked, self.last) = (Some(peer), peer);
         out.note(Note::CatchingUp { from: head.next() });
         out.send(peer, Catchup::Ask(head.next()).into());
-        out.arm(timer, now + self.patience);
+        out.arm(timer, now + self.patience.times(1 << self.failures));
     }
-    /// The asked peer did not answer in time: what it promised is void.
-    pub fn on_timer<P: Protocol>(
-        &mut self,
-        now: Time,
-        head: Height,
-        timer: P::Timer,
-        out: &mut Effects<P>,
-    ) where
-        P::Message: From<Catchup>,
-    {
+    /// The asked peer did not answer in time: what it promised is void, and the next has longer.
+    pub fn on_timer(&mut self) {
         if let Some(peer) = self.asked.take() {
             self.tops[peer.index()] = Height::GENESIS;
+            self.failures = (self.failures + 1).min(DOUBLINGS_MAX);
         }
-        self.pump(now, head, timer, out);
     }
     /// Takes an answer; gives the blocks that extend `head`, in order. They have been audited.
     pub fn on_blocks<P: Protocol>(
@@ -149,25 +146,28 @@ impl Sync {
         timer: P::Timer,
         out: &mut Effects<P>,
     ) -> Vec<Block> {
-        if self.asked != Some(from) {
-            out.drop(from, "blocks", "nobody asked for them");
-            return Vec::new();
+        // One that comes late is as good: it proves itself.
+        if self.asked == Some(from) {
+            self.asked = None;
+            out.disarm(timer);
         }
-        self.asked = None;
-        out.disarm(timer);
         let mut blocks = blocks;
         blocks.retain(|block| block.height > head.height);
-        let fits = blocks
-            .first()
-            .is_some_and(|block| block.height == head.height.next() && block.parent == head.digest);
-        if !fits {
+        let Some(first) = blocks.first() else {
             self.tops[from.index()] = Height::GENESIS;
-            if let Some(block) = blocks.first().filter(|b| b.height == head.height.next()) {
-                debug_assert_ne!(block.parent, head.digest);
+            return blocks;
+        };
+        if first.height != head.height.next() || first.parent != head.digest {
+            if first.height == head.height.next() {
                 out.note(Note::Misbehaved { by: from, what: "its ledger forks from this one" });
             }
+            self.tops[from.index()] = Height::GENESIS;
             return Vec::new();
         }
+        self.failures = 0;
+        // Whoever has these may have more by now: an empty answer will tell.
+        let last = blocks.last().map_or(head.height, |block| block.height);
+        self.learn(from, last.next());
         blocks
     }
     /// Serves an asking: reads the own ledger.

@@ -75,10 +75,10 @@ impl Pbft {
         self.ask(out);
     }
 
-    /// Lets go of slots that are both stable and executed. What is stable and not executed is kept: its
-    /// votes may still come in, and else state transfer brings the block.
+    /// Lets go of slots that are both stable and executed. What is stable and not executed is kept, up to a
+    /// window of it: its votes may still come in, and else state transfer brings the block.
     pub(super) fn collect_garbage(&mut self) {
-        let base = base(self.stable.head, self.head);
+        let base = base(self.stable.head, self.head, self.setup.window);
         while self.base < base {
             self.slots.pop_front();
             self.base = self.base.next();

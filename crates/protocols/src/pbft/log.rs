@@ -225,7 +225,11 @@ pub(super) fn came_back(saved: &Saved<'_>) -> bool {
     !saved.records.is_empty() || saved.head.height > Height::GENESIS
 }
 
-/// Where slots begin: above what is both stable and executed.
-pub(super) fn base(stable: Head, head: Head) -> Height {
-    stable.height.min(head.height)
+/// Where slots begin: above what is both stable and executed; but a replica that lacks more blocks than a
+/// window has no use for slots there, for state transfer will bring them.
+pub(super) fn base(stable: Head, head: Head, window: u64) -> Height {
+    match stable.height.0.saturating_sub(head.height.0) <= window {
+        true => stable.height.min(head.height),
+        false => stable.height,
+    }
 }

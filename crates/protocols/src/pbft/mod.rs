@@ -56,8 +56,8 @@
 //!   certificate of each departure (see `view_change`). A departure may prove a claim with commits.
 //! - A null request is an empty block in the ledger. Primaries must not propose empty batches otherwise.
 //! - The timer restarts when any batch with transactions is executed, not a certain one.
-//! - A replica whose ledger is below a stable checkpoint keeps its slots until the blocks are there: the low
-//!   watermark of a replica is the lower of its stable checkpoint and its ledger.
+//! - A replica whose ledger is below a stable checkpoint keeps its slots until the blocks are there: its low
+//!   watermark is the lower of its stable checkpoint and its ledger. A vote is bound there as anywhere.
 //! - State is transferred as blocks, each with its proof, and retransmission is driven by `Status` messages
 //!   (as in Castro's thesis, 2001).
 
@@ -118,9 +118,9 @@ pub struct Pbft {
     /// Whether `view` was entered; else its view change is under way.
     active: bool,
     fidgeting: bool,
-    /// Slots begin above this height, the low watermark h.
+    /// Slots begin above this height.
     base: Height,
-    /// One slot a height from `base` + 1 on, at most a window of them.
+    /// One slot a height from `base` + 1 on, up to the high watermark H; at most two windows of them.
     slots: VecDeque<Slot>,
     /// The highest height that anyone mentioned in this view.
     touched_top: Height,
@@ -192,7 +192,7 @@ impl Protocol for Pbft {
             view: restored.view,
             active: restored.active,
             fidgeting: false,
-            base: log::base(stable.head, saved.head),
+            base: log::base(stable.head, saved.head, setup.window),
             slots: VecDeque::new(),
             touched_top: Height::GENESIS,
             sync: Sync::new(&seat, setup.status_gap(1)),
@@ -232,7 +232,8 @@ impl Protocol for Pbft {
             Input::Timer(Timer::View) => self.on_view_timer(now, out),
             Input::Timer(Timer::Status) => self.on_status_timer(now, out),
             Input::Timer(Timer::Sync) => {
-                self.sync.on_timer(now, self.head.height, Timer::Sync, out);
+                self.sync.on_timer();
+                self.pump(now, out);
             }
             Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
             Input::Batch(batch) => self.on_batch(batch, out),

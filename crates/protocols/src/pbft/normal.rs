@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use byzlab_core::{Batch, Block, Digest, Effects, Height, Note, ReplicaId, Time, To, block::Head};
+use byzlab_core::{
+    Batch, Block, Digest, Effects, Height, Note, ReplicaId, Time, To, View, block::Head,
+};
 
 use super::{
     Pbft, Timer,
@@ -13,6 +15,9 @@ use super::{
     view_change::{Claimed, Evidence, Prepared},
 };
 use crate::kit::Certificate;
+
+/// How many views ahead messages are kept for.
+const EARLY_VIEWS_MAX: u64 = 2;
 
 impl Pbft {
     /// Asks for a batch when this replica is the primary and may propose another height.
@@ -101,8 +106,12 @@ impl Pbft {
                 let what = "two proposals for one height in one view";
                 return out.note(Note::Misbehaved { by: from, what });
             }
-            Some(_) if slot.prepares.fired() => {
-                return out.drop(from, "pre-prepare", "prepared already");
+            Some(_) if slot.voted => {
+                // Sent again: its vote may be what was missing.
+                if let Some(certificate) = slot.prepares.add(from, digest, signature) {
+                    self.on_prepared(height, digest, certificate, out);
+                }
+                return;
             }
             _ => {}
         }
@@ -327,7 +336,7 @@ impl Pbft {
     /// The slot of `height`, if that is between the watermarks.
     pub(super) fn slot_mut(&mut self, height: Height) -> Option<&mut Slot> {
         let index = height.0.checked_sub(self.base.0 + 1)?;
-        if index >= self.setup.window {
+        if height.0 > self.stable.head.height.0 + self.setup.window {
             return None;
         }
         let index = index as usize;
@@ -378,6 +387,9 @@ impl Pbft {
         let kind = message.name();
         if message.view() < Some(self.view) {
             return out.drop(from, kind, "of a view that was left");
+        }
+        if message.view() > Some(View(self.view.0 + EARLY_VIEWS_MAX)) {
+            return out.drop(from, kind, "of a view too far ahead");
         }
         let kept = self.early.entry(from).or_default();
         if kept.len() >= self.setup.early_max() {

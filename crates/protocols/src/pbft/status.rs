@@ -44,7 +44,7 @@ impl Pbft {
             self.sync.learn(signer, self.stable.head.height);
         }
         self.say_status(true, To::All, out);
-        self.sync.pump(now, self.head.height, Timer::Sync, out);
+        self.pump(now, out);
         self.fidget(now, out);
     }
 
@@ -105,7 +105,7 @@ impl Pbft {
                 self.send_view_change(To::All, out);
             }
             self.fetch_missing(out);
-            self.sync.pump(now, self.head.height, Timer::Sync, out);
+            self.pump(now, out);
         }
         self.fidget(now, out);
     }
@@ -122,7 +122,7 @@ impl Pbft {
         }
         self.sync.learn(from, status.executed);
         if !status.asks {
-            return self.sync.pump(now, self.head.height, Timer::Sync, out);
+            return self.pump(now, out);
         }
         let answered = &mut self.answered[from.index()];
         if answered.is_some_and(|at| now < at + self.setup.status_gap(0)) {
@@ -246,8 +246,16 @@ impl Pbft {
             Catchup::Blocks(blocks) => {
                 let blocks = self.sync.on_blocks(from, blocks, self.head, Timer::Sync, out);
                 self.take_over(now, blocks, out);
-                self.sync.pump(now, self.head.height, Timer::Sync, out);
+                self.pump(now, out);
             }
+        }
+    }
+
+    /// Asks for blocks, unless those would be above the high watermark: then the stable checkpoint, which
+    /// comes with every answer to a status, is needed first.
+    pub(super) fn pump(&mut self, now: Time, out: &mut Effects<Self>) {
+        if self.head.height.0 < self.stable.head.height.0 + self.setup.window {
+            self.sync.pump(now, self.head.height, Timer::Sync, out);
         }
     }
 
