@@ -29,6 +29,8 @@ pub struct Machine<P: Protocol> {
     protocol: P,
     out: Effects<P>,
     timers: BTreeMap<P::Timer, Time>,
+    /// The earliest of `timers`: asked for after every event, and changed by few.
+    deadline: Option<Time>,
     /// Packets whose claims are being proven, from ticket `first_ticket` on; `None` once judged.
     unproven: VecDeque<Option<Packet>>,
     first_ticket: u64,
@@ -62,6 +64,7 @@ impl<P: Protocol> Machine<P> {
             protocol,
             out: Effects::new(signer),
             timers: BTreeMap::new(),
+            deadline: None,
             unproven: VecDeque::new(),
             first_ticket: 0,
             unproven_by: Vec::new(),
@@ -126,7 +129,12 @@ impl<P: Protocol> Machine<P> {
         let due = self.timers.iter().filter(|&(_, &at)| at <= now);
         let (&timer, _) = due.min_by_key(|&(&timer, &at)| (at, timer))?;
         self.timers.remove(&timer);
+        self.timers_changed();
         Some(timer)
+    }
+
+    fn timers_changed(&mut self) {
+        self.deadline = self.timers.values().min().copied();
     }
 
     /// Steps the protocol, then whatever it said to itself, until it falls silent.
@@ -161,9 +169,12 @@ impl<P: Protocol> Machine<P> {
             Effect::Arm { timer, at } => {
                 // Strictly later, so that a timeout of zero cannot stop time.
                 self.timers.insert(timer, at.max(now + Span::ns(1)));
+                self.timers_changed();
             }
             Effect::Disarm(timer) => {
-                self.timers.remove(&timer);
+                if self.timers.remove(&timer).is_some() {
+                    self.timers_changed();
+                }
             }
             Effect::Save(record) => actions.push(Action::Save(record)),
             Effect::Compact(records) => actions.push(Action::Compact(records)),
@@ -219,7 +230,7 @@ impl<P: Protocol> Replica for Machine<P> {
         }
     }
     fn deadline(&self) -> Option<Time> {
-        self.timers.values().min().copied()
+        self.deadline
     }
 }
 
