@@ -12,6 +12,9 @@ use super::{
 /// A puzzle is renewed when this share of the 2³² nonces may have been tried: one in four, as the hash
 /// power may have grown by [four](super::work::CLAMP) since the difficulty was set.
 const NONCES: u128 = (1 << 32) / 4;
+/// How many times its fair share of all hash power a miner is taken to have at most. One with more may
+/// run out of nonces, and then rests until the next renewal.
+const SHARE_MAX: u128 = 16;
 /// The longest that a puzzle is not renewed, in intervals between blocks.
 const AGE_MAX: u128 = 64;
 
@@ -86,13 +89,17 @@ impl Pow {
     }
 
     /// How long a puzzle is good for: until the transactions that came meanwhile are worth a new one, or
-    /// nonces may run out. All miners together try `work` nonces an interval.
+    /// nonces may run out. All miners together try as many an interval as a block takes.
     fn age(&self) -> Span {
-        let (bits, _) = self.tree.next();
         let spacing = u128::from(self.params.spacing.0);
         let fresh = spacing / u128::from(self.params.renewals);
-        let nonces = (spacing * NONCES / bits.work()).clamp(fresh, spacing * AGE_MAX);
-        let age = if self.mine.waiting { fresh } else { nonces };
+        let age = if self.mine.waiting {
+            fresh
+        } else {
+            let size = self.seat.committee.size() as u128;
+            let own = self.tree.next().0.work() * size.min(SHARE_MAX) / size;
+            (spacing * NONCES / own.max(1)).clamp(fresh, spacing * AGE_MAX)
+        };
         Span(age.min(u128::from(u64::MAX)) as u64)
     }
 }
