@@ -3,7 +3,8 @@
 //! Everything that binds a vote is saved before the vote leaves: the accepted proposal with its batch
 //! before the prepare, the prepared certificate before the commit, the departure before the VIEW-CHANGE,
 //! the NEW-VIEW before anything in it is acted on. So a replica that comes back votes as it did. A stable
-//! checkpoint compacts the log to what lies above it.
+//! checkpoint compacts the log to what lies above it, and so does coming back: half of an entry that was
+//! cut off at the end of the log must not stand before others.
 
 use std::sync::Arc;
 
@@ -101,18 +102,19 @@ impl Restored {
             proposals: Vec::new(),
             prepared: Vec::new(),
         };
-        let mut records = records.iter();
+        let mut records = records.iter().peekable();
         while let Some(record) = records.next() {
             match record.read::<Entry>()? {
                 Entry::Accepted { view, height, digest, content } => {
-                    all.accepted.extend(view.map(|view| (view, height, digest)));
                     if let Content::Here { origin, root, transactions } = content {
-                        let batch = match transactions {
-                            true => raw(records.next(), root)?,
-                            false => Batch::empty(),
+                        let batch = match (transactions, records.next_if(|_| transactions)) {
+                            (true, None) => break, // Killed between the two; no vote has left.
+                            (true, Some(record)) => raw(record, root)?,
+                            (false, _) => Batch::empty(),
                         };
                         all.proposals.push((height, digest, Proposal { origin, batch }));
                     }
+                    all.accepted.extend(view.map(|view| (view, height, digest)));
                 }
                 Entry::Prepared(prepared) => all.prepared.push(prepared),
                 Entry::Left(view) => {
@@ -133,10 +135,9 @@ impl Restored {
     }
 }
 
-fn raw(record: Option<&Record>, root: Digest) -> Result<Batch, BuildError> {
-    let missing = || BuildError("a saved batch is missing behind its record".to_owned());
-    let bytes = record.ok_or_else(missing)?.0.clone();
-    Batch::parse(root, bytes).map_err(|e| BuildError(format!("a saved batch cannot be read: {e}")))
+fn raw(record: &Record, root: Digest) -> Result<Batch, BuildError> {
+    Batch::parse(root, record.0.clone())
+        .map_err(|e| BuildError(format!("a saved batch cannot be read: {e}")))
 }
 
 impl Pbft {

@@ -36,7 +36,7 @@ fn digest(origin: View, root: Digest) -> Digest {
 }
 
 /// The two phases in which replicas vote (§4.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Phase {
     /// "I accepted this proposal for this height in this view, and no other."
     Prepare,

@@ -31,6 +31,7 @@ impl Pbft {
 
     /// Takes up where the log ends: says again what it said last, and asks what it missed.
     fn resume(&mut self, now: Time, out: &mut Effects<Self>) {
+        out.compact(self.compacted());
         if self.active {
             for height in self.head.height.0 + 1..self.next.0 {
                 self.vote(now, Height(height), out);
