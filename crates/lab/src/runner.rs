@@ -108,7 +108,14 @@ struct Lab<'a> {
     scratch: &'a Path,
     observer: &'a dyn Observer,
     /// One for each section and number of threads: they remember keys, and may hold threads.
-    accelerators: Mutex<Vec<(spec::Accelerator, Option<usize>, Arc<dyn Accelerator>)>>,
+    accelerators: Mutex<Vec<Made>>,
+}
+
+/// An accelerator, and what it was made from.
+struct Made {
+    spec: spec::Accelerator,
+    threads: Option<usize>,
+    accelerator: Arc<dyn Accelerator>,
 }
 
 impl Lab<'_> {
@@ -135,12 +142,13 @@ impl Lab<'_> {
         threads: Option<usize>,
     ) -> Arc<dyn Accelerator> {
         let mut known = self.accelerators.lock().expect("making one does not panic");
-        if let Some((.., found)) = known.iter().find(|(s, t, _)| s == spec && *t == threads) {
-            return found.clone();
+        let same = |made: &&Made| made.spec == *spec && made.threads == threads;
+        if let Some(made) = known.iter().find(same) {
+            return made.accelerator.clone();
         }
-        let made = host::accelerator(spec, threads);
-        known.push((spec.clone(), threads, made.clone()));
-        made
+        let accelerator = host::accelerator(spec, threads);
+        known.push(Made { spec: spec.clone(), threads, accelerator: accelerator.clone() });
+        accelerator
     }
 }
 

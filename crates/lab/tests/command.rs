@@ -1,5 +1,7 @@
 //! The built program: exit codes, what it prints, what it writes.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     fs,
     path::Path,

@@ -1,5 +1,7 @@
 //! Experiment files: what is wrong with wrong ones, word for word, and that the right ones are right.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -96,5 +98,30 @@ fn every_experiment_resolves_and_its_resolved_file_gives_the_same_runs() {
             assert_eq!((&a.cluster, &a.network, &a.load), (&b.cluster, &b.network, &b.load));
             assert_eq!((&a.fault, &a.expect, &a.stop), (&b.fault, &b.expect, &b.stop));
         }
+    }
+}
+
+/// The reference in `experiments/README.md` knows every key that a file may have.
+#[test]
+fn every_key_is_explained() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let wrong = |set: &str| load("tiny.toml", TINY, &[set]).expect_err(set);
+    let sections = ["cluster", "network", "cpu", "check", "load", "mempool", "mining", "stop"];
+    let others = ["quic", "accelerator"];
+    let tables = sections.iter().chain(&others).map(|section| format!("{section}.x_y=1"));
+    let lists = ["fault=[{ x_y = 1 }]", "expect=[{ x_y = 1 }]", "x_y=1"].map(str::to_owned);
+    for set in tables.chain(lists) {
+        let message = wrong(&set);
+        let known = message.split_once("known are ").unwrap_or_else(|| panic!("{message}")).1;
+        for key in known.lines().next().unwrap_or_default().split(", ") {
+            let (key_in_row, section) = (format!("`{key}`"), format!("[{key}]"));
+            let told = readme.contains(&key_in_row) || readme.contains(&section);
+            assert!(told, "`{key}` of {set} is not explained");
+        }
+    }
+    for path in files("../../experiments") {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(readme.contains(&name), "{name} is not listed");
     }
 }

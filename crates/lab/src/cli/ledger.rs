@@ -50,6 +50,9 @@ enum Command {
 /// The committee file that is looked for beside a replica's folder.
 const COMMITTEE: &str = "committee.toml";
 
+/// How much is gathered before it is printed.
+const PRINTED_AT_ONCE: usize = 64 << 10;
+
 pub(super) fn ledger(arguments: &Arguments, registry: &Registry) -> Result<Found> {
     match &arguments.command {
         Command::Show { dir, from, count, json } => show(dir, *from, *count, *json),
@@ -60,8 +63,9 @@ pub(super) fn ledger(arguments: &Arguments, registry: &Registry) -> Result<Found
 fn show(dir: &Path, from: u64, count: Option<usize>, json: bool) -> Result<Found> {
     let mut good = true;
     let mut left = count.unwrap_or(usize::MAX);
+    let mut text = String::new();
     if !json {
-        say("height  producer  transactions    bytes  proof  digest\n")?;
+        text += "height  producer  transactions    bytes  proof  digest\n";
     }
     for entry in storage::show(dir)? {
         if left == 0 {
@@ -99,8 +103,13 @@ fn show(dir: &Path, from: u64, count: Option<usize>, json: bool) -> Result<Found
             }
         };
         left -= 1;
-        say(&(line + "\n"))?;
+        text += &(line + "\n");
+        if text.len() > PRINTED_AT_ONCE {
+            say(&text)?;
+            text.clear();
+        }
     }
+    say(&text)?;
     Ok(Found::good_if(good))
 }
 

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::IsTerminal as _,
     net::SocketAddr,
-    num::{NonZeroU16, NonZeroU32},
+    num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
     time::{Instant, SystemTime},
 };
@@ -25,14 +25,14 @@ use crate::{
     deployment::{Deployment, read_secret},
     host,
     record::{Identity, Record},
-    spec,
+    spec::{self, AcceleratorKind},
 };
 
 /// Runs one replica of a deployment until it is interrupted
 #[derive(Debug, Args)]
 pub(super) struct SeatArguments {
     /// Takes a plan from stdin: a replica of `byzlab run` in a process of its own
-    #[arg(long, hide = true, exclusive = true)]
+    #[arg(long, hide = true)]
     supervised: bool,
     /// The committee file, the same for all
     #[arg(long, value_name = "FILE", required_unless_present = "supervised")]
@@ -59,8 +59,14 @@ pub(super) struct SeatArguments {
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
     /// Threads for network and protocol
-    #[arg(long, default_value = "2")]
+    #[arg(long, default_value = "2", value_name = "N")]
     workers: NonZeroU16,
+    /// What proves signatures and hashes
+    #[arg(long, value_enum, default_value = "cpu")]
+    accelerator: AcceleratorKind,
+    /// Its threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
     /// Bytes of a UDP payload: 1452 suits Ethernet, 6000 loopback
     #[arg(long, default_value_t = UDP_PAYLOAD_ETHERNET, value_parser = clap::value_parser!(u16).range(1200..=6000))]
     udp_payload: u16,
@@ -77,7 +83,8 @@ enum Durable {
 }
 
 pub(super) fn seat(arguments: &SeatArguments, registry: &Registry) -> Result<Found> {
-    let accelerator = host::accelerator(&spec::Accelerator::default(), None);
+    let accelerator = spec::Accelerator { kind: arguments.accelerator, threads: arguments.threads };
+    let accelerator = host::accelerator(&accelerator, None);
     if arguments.supervised {
         byzlab_node::run_supervised(registry, accelerator)?;
         return Ok(Found::Good);

@@ -4,7 +4,7 @@
 
 mod check;
 
-use std::sync::Arc;
+use std::{slice, sync::Arc};
 
 use byzlab_core::{Entry, Registry};
 use indexmap::IndexMap;
@@ -109,27 +109,29 @@ fn interpret(table: &Table, registry: &Registry) -> Result<(Spec, Vec<Chosen>), 
 
 /// The table with all edits made. If they make it wrong, the first that does so alone takes the blame.
 fn edited(plain: &Table, edits: &[Edit], registry: &Registry) -> Result<Table, Problem> {
-    let in_place = |edit: &Edit, problem: Problem| {
-        let text = format!("{}={}", edit.key, edit.value);
-        problem.at(Source::new("--set", &text).whole())
-    };
-    let with = |edits: &[Edit]| -> Result<Table, (Edit, Problem)> {
-        let mut table = plain.clone();
-        for edit in edits {
-            edit.apply(&mut table).map_err(|problem| (edit.clone(), problem))?;
-        }
-        Ok(table)
-    };
-    let table = with(edits).map_err(|(edit, problem)| in_place(&edit, problem))?;
+    let table = with(plain, edits)?;
     let Err(wrong) = interpret(&table, registry) else { return Ok(table) };
     for edit in edits {
-        let alone =
-            with(std::slice::from_ref(edit)).map_err(|(e, problem)| in_place(&e, problem))?;
+        let alone = with(plain, slice::from_ref(edit))?;
         if let Err(wrong) = interpret(&alone, registry) {
-            return Err(in_place(edit, wrong.into_problem()));
+            return Err(blamed(wrong.into_problem(), edit));
         }
     }
     Err(wrong.into_problem().note("each --set alone is right; together they are not"))
+}
+
+fn with(plain: &Table, edits: &[Edit]) -> Result<Table, Problem> {
+    let mut table = plain.clone();
+    for edit in edits {
+        edit.apply(&mut table).map_err(|problem| blamed(problem, edit))?;
+    }
+    Ok(table)
+}
+
+/// The problem, shown in the edit.
+fn blamed(problem: Problem, edit: &Edit) -> Problem {
+    let text = format!("{}={}", edit.key, edit.value);
+    problem.at(Source::new("--set", &text).whole())
 }
 
 fn cases_of(

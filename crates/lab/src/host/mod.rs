@@ -70,7 +70,9 @@ pub fn describe(case: &Case) -> String {
 pub fn accelerator(spec: &spec::Accelerator, threads: Option<usize>) -> Arc<dyn Accelerator> {
     match spec.kind {
         AcceleratorKind::Reference => Arc::new(Reference),
-        AcceleratorKind::Cpu => Arc::new(byzlab_accel::Cpu::new(spec.threads.or(threads))),
+        AcceleratorKind::Cpu => {
+            Arc::new(byzlab_accel::Cpu::new(spec.threads.map(Into::into).or(threads)))
+        }
     }
 }
 

@@ -22,7 +22,12 @@ use crate::{
 };
 
 /// The arguments that make this program one replica of a cluster in several processes.
-pub const SUPERVISED: [&str; 2] = ["seat", "--supervised"];
+fn supervised(spec: &spec::Accelerator) -> Vec<String> {
+    let mut arguments = vec!["seat".to_owned(), "--supervised".to_owned()];
+    arguments.push(format!("--accelerator={}", spec.kind.name()));
+    arguments.extend(spec.threads.map(|threads| format!("--threads={threads}")));
+    arguments
+}
 
 /// Runs a case; replicas keep their folders in `scratch`, which is removed afterwards.
 ///
@@ -96,8 +101,7 @@ pub fn plan(case: &Case, accelerator: Arc<dyn Accelerator>, dir: &Path) -> Resul
     plan.udp_payload = spec.quic.udp_payload;
     if spec.quic.processes {
         let program = env::current_exe().context("this program cannot find itself")?;
-        let arguments = SUPERVISED.map(str::to_owned).to_vec();
-        plan.mode = Mode::Processes { program, arguments };
+        plan.mode = Mode::Processes { program, arguments: supervised(&spec.accelerator) };
     }
     Ok(plan)
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The most checkpoints of a trace that a record keeps.
-pub const CHECKPOINTS_MAX: usize = 256;
+pub const CHECKPOINTS_MAX: usize = 64;
 
 /// Simulates a case.
 ///

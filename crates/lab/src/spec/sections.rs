@@ -1,7 +1,10 @@
 //! The sections that mean the same on every host.
 
+use std::num::NonZeroUsize;
+
 use byzlab_core::{Scheme, Span};
 use byzlab_node::plan::Durability;
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{Host, OneOrMany};
@@ -156,11 +159,11 @@ pub struct Accelerator {
     /// `"cpu"` or `"reference"`, the plain one that others are held against.
     pub kind: AcceleratorKind,
     /// Threads; absent: one a core, shared by the runs that go on at once.
-    pub threads: Option<usize>,
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// Which accelerator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum AcceleratorKind {
     /// Many at once on the processor.
@@ -168,6 +171,16 @@ pub enum AcceleratorKind {
     Cpu,
     /// One after another by the plainest code.
     Reference,
+}
+
+impl AcceleratorKind {
+    /// Its name in files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Reference => "reference",
+        }
+    }
 }
 
 /// `[[fault]]`: something done to the cluster.
