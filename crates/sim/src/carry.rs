@@ -74,13 +74,15 @@ impl<Q: Queue<Happening>> World<'_, Q> {
     }
     /// To one site.
     fn ship(&mut self, number: u32, flight: u32, to: u32) {
-        let sites = &self.sites;
-        if !self.weather.open(number, to, |site| sites[site as usize].id) {
-            self.books.cut_off += 1;
-            return;
+        let mut slow = 1;
+        if !self.weather.is_fair() {
+            let id = |site: u32| self.sites[site as usize].id;
+            if !self.weather.open(number, to, id) {
+                self.books.cut_off += 1;
+                return;
+            }
+            slow = self.weather.slowness(id(number), id(to));
         }
-        let ends = (self.sites[number as usize].id, self.sites[to as usize].id);
-        let slow = self.weather.slowness(ends.0, ends.1);
         let left = self.leave(number, flight);
         if self.links.loses(number) {
             self.books.lost += 1;

@@ -137,7 +137,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         self.flights.release(flight);
         self.trace(CLIENT_BASE + number, Kind::Reply, print);
         let enough = self.scenario.stop.transactions;
-        self.stopped |= enough.is_some_and(|enough| self.books.latency.0.len() >= enough);
+        if enough.is_some_and(|enough| self.books.latency.0.len() >= enough) {
+            self.stop(self.now);
+        }
         self.submit(number, submissions);
         self.plan_client(number);
     }
@@ -307,7 +309,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         if self.scenario.stop.blocks == Some(block.height.0) {
             let there = |site: &Site| site.chain.head().height >= block.height;
             let mut asked = self.sites.iter().filter(|site| site.honest && site.replica.is_some());
-            self.stopped |= asked.all(there);
+            if asked.all(there) {
+                self.stop(self.clock);
+            }
         }
     }
     /// Checks a block that no honest replica committed before.

@@ -18,41 +18,42 @@ use crate::{
 /// The most happenings that wait before one replica's CPU; more are dropped and counted.
 pub const INBOX_MAX: usize = 1 << 20;
 
-/// One copy of a replica.
+/// One copy of a replica. What every turn reads comes first, on one cache line: with ten thousand sites
+/// that is what a turn costs.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Site {
-    pub(crate) id: ReplicaId,
-    /// Whether checks ask something of it.
-    pub(crate) honest: bool,
-    entry: Entry,
-    params: Arc<toml::Table>,
     /// `None` while it is down.
     pub(crate) replica: Option<Box<dyn Replica>>,
     /// When the earliest pending wake-up comes.
     pub(crate) wake_at: Time,
     /// Until when its CPU is busy.
     pub(crate) busy_until: Time,
-    /// What waits for the CPU.
-    pub(crate) inbox: VecDeque<Happening>,
-    /// When it goes on with its inbox, if that is planned.
-    pub(crate) resume_at: Option<Time>,
-    pub(crate) up: Pipe,
-    pub(crate) down: Pipe,
-    limit: MempoolLimit,
-    pub(crate) mempool: Mempool,
+    /// The names of its current asking for a batch and of its current puzzle: how many there were.
+    pub(crate) asks: u32,
+    pub(crate) puzzles: u32,
+    pub(crate) id: ReplicaId,
+    /// Whether checks ask something of it.
+    pub(crate) honest: bool,
     /// What it was last told about waiting transactions.
     pub(crate) told_waiting: bool,
+    pub(crate) leader: Option<ReplicaId>,
+    /// When it goes on with its inbox, if that is planned.
+    pub(crate) resume_at: Option<Time>,
+    /// What waits for the CPU.
+    pub(crate) inbox: VecDeque<Happening>,
+    pub(crate) up: Pipe,
+    pub(crate) down: Pipe,
     pub(crate) ask: Option<Ask>,
-    /// How many batches it has asked for: names the current asking.
-    pub(crate) asks: u32,
     pub(crate) puzzle: Option<Puzzle>,
-    /// How many puzzles it has had: names the current one.
-    pub(crate) puzzles: u32,
     pub(crate) hash_power: u64,
     miner: Option<Box<Stream>>,
-    pub(crate) leader: Option<ReplicaId>,
+    pub(crate) mempool: Mempool,
+    limit: MempoolLimit,
     pub(crate) records: Vec<Record>,
     pub(crate) chain: Chain,
+    entry: Entry,
+    params: Arc<toml::Table>,
 }
 
 /// A batch that was asked for.

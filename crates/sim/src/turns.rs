@@ -129,7 +129,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 let what = format!("{id} handled {TURN_EVENTS_MAX} events in one moment");
                 self.checks.violated("livelock", self.clock, vec![id], what);
                 self.follow.clear();
-                self.stopped = true;
+                self.stop(self.clock);
                 return;
             }
             self.handle(number, event, None);
@@ -263,7 +263,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         }
         site.ask = None;
         let batch = match picked.is_empty() {
-            true => Batch::empty(),
+            true => self.empty.clone(),
             false => Batch::new(&picked, self.prover.accelerator()),
         };
         self.follow.push_back(Event::Batch(batch));

@@ -7,7 +7,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use byzlab_core::{
-    Action, BuildError, Committee, Event, Packet, ReplicaId, Seat, Signer, Ticket, Time,
+    Action, Batch, BuildError, Committee, Event, Packet, ReplicaId, Seat, Signer, Ticket, Time,
     outcome::Outcome,
 };
 
@@ -27,6 +27,10 @@ use crate::{
     trace::{Trace, Tracer},
     weather::{Twins, Weather},
 };
+
+/// How many happenings may fall on one moment before that is called a livelock: more than a broadcast of
+/// everyone to everyone in the largest committees that fit into memory.
+const MOMENT_MAX: u64 = 1 << 30;
 
 /// What can be due. Sites, clients, faults and flights are named by number.
 #[derive(Clone, Copy, Debug)]
@@ -85,13 +89,16 @@ pub(crate) struct World<'a, Q> {
     pub(crate) checks: Checks,
     pub(crate) books: Books,
     pub(crate) tracer: Tracer,
+    /// The batch without transactions, made once.
+    pub(crate) empty: Batch,
     /// The time in the current turn, which runs ahead of `now` where computing costs.
     pub(crate) clock: Time,
     /// Buffers of the current turn, kept for their allocations.
     pub(crate) actions: Vec<Action>,
     pub(crate) follow: VecDeque<Event>,
     pub(crate) unproven: VecDeque<(Ticket, Packet, Option<u32>)>,
-    pub(crate) stopped: bool,
+    /// When the run ended before its time.
+    pub(crate) stopped: Option<Time>,
 }
 
 impl<'a, Q: Queue<Happening>> World<'a, Q> {
@@ -144,11 +151,12 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             checks: Checks::new(scenario.progress_within),
             books: Books::default(),
             tracer: Tracer::new(seed, scenario.window.clone()),
+            empty: Batch::empty(),
             clock: Time::ZERO,
             actions: Vec::new(),
             follow: VecDeque::new(),
             unproven: VecDeque::new(),
-            stopped: false,
+            stopped: None,
         };
         world.begin()?;
         Ok(world)
@@ -189,12 +197,19 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
     }
     /// Runs to the end.
     pub(crate) fn run(mut self, progress: &mut dyn FnMut(Progress)) -> (Outcome, Trace) {
-        while !self.stopped {
+        let mut in_this_moment = 0u64;
+        while self.stopped.is_none() {
             let pending = self.queue.len();
             self.books.queue_peak = self.books.queue_peak.max(pending);
             let Some((at, happening)) = self.queue.pop() else { break };
             if Time(at) > self.end {
                 break;
+            }
+            in_this_moment = if Time(at) == self.now { in_this_moment + 1 } else { 0 };
+            if in_this_moment > MOMENT_MAX {
+                let what = format!("{MOMENT_MAX} happenings, and time stands still");
+                self.checks.violated("livelock", self.now, Vec::new(), what);
+                self.stop(self.now);
             }
             self.now = Time(at);
             self.happen(happening);
@@ -202,8 +217,12 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
                 progress(self.progress());
             }
         }
-        self.now = if self.stopped { self.now } else { self.end };
+        self.now = self.stopped.unwrap_or(self.end);
         self.finish()
+    }
+    /// Ends the run at this moment: now, or the end of the current turn.
+    pub(crate) fn stop(&mut self, at: Time) {
+        self.stopped = self.stopped.or(Some(at));
     }
     fn happen(&mut self, happening: Happening) {
         match happening {

@@ -9,7 +9,7 @@ use byzlab_core::{
     host::client::{Arrivals, Load},
 };
 use byzlab_sim::{
-    Bandwidth, Clients, CpuModel, Delay, Matrix, Mining, Network, Scenario,
+    Bandwidth, Clients, CpuModel, Delay, Matrix, Mining, Network, Scenario, run,
     trace::{CLIENT_BASE, WINDOW_MAX},
 };
 use common::{burst::BURST, miner::MINER, moments, outcome, traced, trio::TRIO};
@@ -141,6 +141,64 @@ fn decision(size: u16, network: Network, blocks: u64) -> Span {
     assert_eq!(outcome.violations, []);
     assert_eq!(outcome.committed_blocks, blocks);
     outcome.duration
+}
+
+/// Messages that come at once are taken in one after another.
+#[test]
+fn a_cpu_is_a_serial_queue() {
+    let mut scenario = burst(20, 100, Bandwidth::default());
+    scenario.cpu.receive = Span::ms(1);
+    scenario.cpu.receive_byte_ps = 5_000;
+    let (_, trace) = traced(&scenario, 1000);
+    let want: Vec<u64> = (1..=20).map(|i| 50_000_000 + i * 1_000_500).collect();
+    assert_eq!(moments(&trace, 1, "packet"), want);
+}
+
+/// Each receiver pays for the signatures it checks. With delay L and cost c: the leader and the others
+/// prepare by 2L + 2c and 2L + c, and each has its second foreign commit by 3L + 3c.
+#[test]
+fn signatures_are_charged_to_each_receiver() {
+    let mut scenario = Scenario::new(TRIO, 4, 1);
+    scenario.params.insert("signed".into(), true.into());
+    scenario.cpu.check_signature = Span::ms(1);
+    scenario.stop.blocks = Some(1);
+    assert_eq!(outcome(&scenario).duration, Span::ms(3 * 10 + 3));
+    scenario.cpu = CpuModel::free();
+    scenario.stop.blocks = Some(100);
+    let outcome = run(&scenario, &mut |_| ()).unwrap();
+    assert_eq!(outcome.duration, Span::ms(3000));
+    // Of the last block's commits the last ones are not needed.
+    assert!(outcome.signatures_checked.abs_diff(100 * 2 * 4 * 3) < 12);
+}
+
+/// A batch goes out when it is full, or when patience ends, or, if nothing waited until then, with the
+/// first that comes.
+#[test]
+fn batches_fill_or_lose_patience() {
+    let batches = |limit: i64, patience: &str, gap, count: u64| {
+        let mut scenario = Scenario::new(TRIO, 1, 1);
+        scenario.params.insert("transactions".into(), limit.into());
+        scenario.params.insert("patience".into(), patience.into());
+        scenario.clients = Clients::open(1, gap, Time::NEVER);
+        scenario.clients.load.arrivals = Arrivals::Open { gap, poisson: false };
+        scenario.stop.transactions = Some(count);
+        let (outcome, trace) = traced(&scenario, 10_000);
+        assert_eq!(outcome.violations, []);
+        let arrivals = moments(&trace, 0, "transactions");
+        (arrivals, moments(&trace, 0, "batch"))
+    };
+    let (arrivals, full) = batches(5, "10s", Span::ms(10), 20);
+    let fifths: Vec<u64> = arrivals.chunks_exact(5).map(|five| five[4]).collect();
+    assert_eq!(full[..4], fifths[..4]);
+    let (arrivals, first) = batches(5, "0s", Span::ms(10), 20);
+    assert_eq!(first[..20], arrivals[..20], "no patience: each alone, at once");
+    // Asked for at 0: patience ends at 25 ms, then 25 ms after each batch; nothing waits at first.
+    let (arrivals, patient) = batches(1000, "25ms", Span::ms(40), 20);
+    assert_eq!(patient[..20], arrivals[..20], "patience was used up while nothing waited");
+    let (arrivals, patient) = batches(1000, "25ms", Span::ms(10), 20);
+    let start = arrivals[0].max(25_000_000);
+    let want: Vec<u64> = (0..5).map(|i| start + i * 25_000_000).collect();
+    assert_eq!(patient[..5], want);
 }
 
 /// When computing is free, a decision takes three delays, whoever many take part.

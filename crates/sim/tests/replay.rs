@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::Arc;
 
-use byzlab_core::{ReplicaId, Scheme, Span, Time};
+use byzlab_core::{ReplicaId, Scheme, Span, Time, random::Stream};
 use byzlab_sim::{
     Bandwidth, Clients, CpuModel, Delay, Fault, Matrix, Mining, Network, Peers, Scenario,
     Stabilisation,
@@ -75,6 +75,56 @@ fn real_signatures_change_nothing_but_bytes() {
     assert_eq!(real.signatures_checked, simulated.signatures_checked);
     assert_eq!(real.timeline, simulated.timeline);
     assert_ne!(real.trace_digest, simulated.trace_digest, "keys have other bytes");
+}
+
+/// Scenarios drawn from a seed: sizes, links, loads, faults. Whatever happens in them, it happens again,
+/// and honest replicas agree.
+#[test]
+fn a_swarm_repeats_exactly() {
+    for seed in 0..40 {
+        let mut draw = Stream::new(seed, "swarm");
+        let size = 4 + draw.below(10) as u16;
+        let mut scenario = Scenario::new(TRIO, size, seed);
+        scenario.params.insert("transactions".into(), (draw.below(30) as i64).into());
+        scenario.params.insert("signed".into(), draw.chance(500_000).into());
+        let low = draw.span(Span::ZERO, Span::ms(20));
+        scenario.network.delay = match draw.below(2) {
+            0 => Delay::Constant(low + Span::us(1)),
+            _ => Delay::Range { low, high: low + draw.span(Span::us(1), Span::ms(50)) },
+        };
+        scenario.network.loss_ppm = draw.below(2000) as u32;
+        scenario.network.bandwidth.up =
+            draw.chance(500_000).then(|| 1_000_000 + draw.below(1 << 30));
+        scenario.network.bandwidth.down =
+            draw.chance(500_000).then(|| 1_000_000 + draw.below(1 << 30));
+        scenario.cpu = if draw.chance(500_000) { CpuModel::server() } else { CpuModel::free() };
+        let clients = draw.below(4) as u32;
+        scenario.clients =
+            Clients::open(clients, draw.span(Span::ms(5), Span::ms(50)), Time::NEVER);
+        scenario.stop.after = Span::ms(600);
+        let victim = ReplicaId(draw.below(u64::from(size)) as u16);
+        let at = Time::ms(draw.below(500));
+        scenario.faults = match draw.below(5) {
+            0 => vec![Fault::Twins { replica: victim, reshuffle: Some(Span::ms(50)) }],
+            1 => vec![
+                Fault::Crash { replica: victim, at },
+                Fault::Restart { replica: victim, at: at + Span::ms(50) },
+            ],
+            2 => vec![Fault::Silent { replica: victim, during: at..at + Span::ms(100) }],
+            3 => {
+                let during = at..at + Span::ms(200);
+                vec![Fault::Partition { groups: vec![vec![victim, ReplicaId(0)]], during }]
+            }
+            _ => vec![],
+        };
+        let outcome = repeatable(&scenario);
+        let bad: Vec<_> = outcome
+            .violations
+            .iter()
+            .filter(|violation| violation.property != "progress")
+            .collect();
+        assert!(bad.is_empty(), "seed {seed}: {bad:?}");
+    }
 }
 
 /// Where two runs part is found, and the events there can be looked at.

@@ -93,13 +93,14 @@ impl Protocol for Miner {
                 let zeros = self.params.zeros;
                 out.broadcast(Found { height: height.next(), parent: digest, zeros, nonce });
             }
-            Input::Message { from, message } => {
-                if (message.height, message.parent) == (self.head.height.next(), self.head.digest) {
-                    let block = message.block(from);
-                    self.head = block.head();
-                    out.commit(block);
-                    self.dig(out);
-                }
+            Input::Message { from, message }
+                if (message.height, message.parent)
+                    == (self.head.height.next(), self.head.digest) =>
+            {
+                let block = message.block(from);
+                self.head = block.head();
+                out.commit(block);
+                self.dig(out);
             }
             _ => {}
         }
