@@ -1,13 +1,15 @@
-//! One trusted sequencer that all others follow: the baseline, and the shortest example of a plugin.
+//! One trusted sequencer that all others follow: the baseline, and the shortest example of a
+//! plugin.
 //!
 //! The server turns what waits into blocks, signs each, and sends it to all; the others check the
-//! signature and commit in order. Whoever misses a block asks for it, and anyone may answer, for a block
-//! proves itself.
+//! signature and commit in order. Whoever misses a block asks for it, and anyone may answer, for a
+//! block proves itself.
 //!
-//! **Safety** rests on the server alone: it must not sign two blocks for one height. So it saves a block
-//! before it sends it, and after a restart sends that very block again; a server whose ledger is shorter
-//! than what it has signed fetches the rest from its followers before it signs anew.
-//! **Liveness** does too: when the server stops, the system stops. That is the point of the baseline.
+//! **Safety** rests on the server alone: it must not sign two blocks for one height. So it saves a
+//! block before it sends it, and after a restart sends that very block again; a server whose ledger
+//! is shorter than what it has signed fetches the rest from its followers before it signs anew.
+//! **Liveness** does too: when the server stops, the system stops. That is the point of the
+//! baseline.
 
 use bytes::Bytes;
 use byzlab_core::{
@@ -35,8 +37,8 @@ pub struct Params {
     pub batch_bytes: u32,
     /// How long the server waits for a block to fill.
     pub patience: Span,
-    /// How often a follower asks for blocks that it may not have heard of; eight times as often while it
-    /// knows that it is behind.
+    /// How often a follower asks for blocks that it may not have heard of; eight times as often
+    /// while it knows that it is behind.
     pub poll: Span,
 }
 
@@ -131,8 +133,8 @@ impl Protocol for Central {
         }
     }
 
-    /// The block is signed by the producer it names. *That* this is the server, only a replica knows:
-    /// its parameters say so.
+    /// The block is signed by the producer it names. *That* this is the server, only a replica
+    /// knows: its parameters say so.
     fn audit(block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
         if !block.is_chained() {
             return Err(Invalid("the digest is not the block's"));
@@ -224,7 +226,8 @@ impl Central {
         self.heard > self.head.height
     }
 
-    /// Asks the server for what comes next; the server asks its followers. Who is behind asks again soon.
+    /// Asks the server for what comes next; the server asks its followers. Who is behind asks again
+    /// soon.
     fn ask(&mut self, now: Time, out: &mut Effects<Self>) {
         let get = Say::Get(self.head.height.next());
         self.asked = Height(self.head.height.0 + u64::from(ANSWER_BLOCKS_MAX));

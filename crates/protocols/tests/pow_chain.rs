@@ -1,5 +1,5 @@
-//! Proof of work in the simulated world: miners agree, fork as often as theory says, and lose finality when
-//! they are split for longer than their confirmations last.
+//! Proof of work in the simulated world: miners agree, fork as often as theory says, and lose
+//! finality when they are split for longer than their confirmations last.
 
 #![allow(clippy::unwrap_used)]
 
@@ -64,8 +64,8 @@ fn runs_repeat_exactly() {
     assert_ne!(digest(1), digest(2));
 }
 
-/// Constant delay D, mean interval T, x = D/T: the share x/(1 + x) of blocks goes stale among many small
-/// miners; among n equal ones (1 − 1/n) of that, for nobody forks off from himself.
+/// Constant delay D, mean interval T, x = D/T: the share x/(1 + x) of blocks goes stale among many
+/// small miners; among n equal ones (1 − 1/n) of that, for nobody forks off from himself.
 #[test]
 fn as_many_blocks_go_stale_as_theory_says() {
     for (seed, delay_ms, want) in [(1, 20, 0.053), (2, 100, 0.216)] {
@@ -115,7 +115,8 @@ fn a_miner_that_was_down_catches_up() {
     assert!(ends.end - ends.start <= 1 && ends.start > 120, "{ends:?}");
 }
 
-/// The first difficulty is far too low; after some periods of 32 blocks the interval is 32/30 of the spacing.
+/// The first difficulty is far too low; after some periods of 32 blocks the interval is 32/30 of
+/// the spacing.
 #[test]
 fn retargets_reach_the_spacing() {
     let mut scenario = miners(8, 7, 1, "retarget_interval = 32\nconfirmations = 30");

@@ -1,7 +1,7 @@
 //! Who is told of what, and who is asked for what.
 //!
-//! Everything here is kept within the bounds named below; what is over them is dropped with a note, and heard of
-//! again with the next block.
+//! Everything here is kept within the bounds named below; what is over them is dropped with a note,
+//! and heard of again with the next block.
 
 use std::collections::VecDeque;
 
@@ -104,8 +104,8 @@ impl Gossip {
 }
 
 impl Pow {
-    /// Tells the neighbours, but not the one it came from, of the best chain's end. While a longer chain is
-    /// fetched there is nothing to tell: its blocks are old.
+    /// Tells the neighbours, but not the one it came from, of the best chain's end. While a longer
+    /// chain is fetched there is nothing to tell: its blocks are old.
     pub(super) fn tell(&self, from: Option<ReplicaId>, out: &mut Effects<Self>) {
         if self.gossip.queue.is_empty() {
             let announce = Say::Announce(self.tree.tip());
@@ -263,7 +263,8 @@ impl Pow {
         }
     }
 
-    /// Gives up on those who did not answer in time: asks another who has the block, or everyone again.
+    /// Gives up on those who did not answer in time: asks another who has the block, or everyone
+    /// again.
     pub(super) fn on_requests_due(&mut self, now: Time, out: &mut Effects<Self>) {
         let gossip = &mut self.gossip;
         gossip.armed = false;
@@ -310,8 +311,8 @@ impl Pow {
         }
     }
 
-    /// Looks for the last block in common in the ledger, where only heights lead to blocks: reads at the
-    /// locator's highest head, and if another block stands there, at the next.
+    /// Looks for the last block in common in the ledger, where only heights lead to blocks: reads
+    /// at the locator's highest head, and if another block stands there, at the next.
     fn read_headers(&mut self, to: ReplicaId, locator: VecDeque<Head>, out: &mut Effects<Self>) {
         let Some(likely) = locator.front() else {
             return out.drop(to, "get headers", "no block in common");

@@ -145,7 +145,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn eighty_bytes_are_one_header(a in array::uniform32(0u8..), b in array::uniform32(0u8..), c in array::uniform16(0u8..)) {
+        fn eighty_bytes_are_one_header(
+            a in array::uniform32(0u8..), b in array::uniform32(0u8..),
+            c in array::uniform16(0u8..),
+        ) {
             let bytes: [u8; Header::LEN] = [&c[..8], &a, &b, &c[8..]].concat().try_into().unwrap();
             let header = Header::read(&bytes);
             prop_assert_eq!(header.write(), bytes);

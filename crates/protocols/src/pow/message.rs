@@ -39,8 +39,9 @@ impl Sealed {
         let proof = Proof(Bytes::copy_from_slice(&header.write()));
         Block { height, parent: header.parent, digest, producer: header.producer, batch, proof }
     }
-    /// What must hold of a block wherever it stands: the header names this height, batch and producer;
-    /// the work has been done; the transactions are what the root says, and their clients'.
+    /// What must hold of a block wherever it stands: the header names this height, batch and
+    /// producer; the work has been done; the transactions are what the root says, and their
+    /// clients'.
     pub fn claims(&self, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
         let Self { header, height, batch } = self;
         if *height == Height::GENESIS {
@@ -74,8 +75,8 @@ fn work(header: &Header, committee: &Committee) -> Result<Claim, Invalid> {
 pub enum Say {
     /// My best chain ends here now. Proves nothing, and costs nothing to check.
     Announce(Head),
-    /// Asks for the headers that follow the first of these heads that stands on the other's chain. Highest
-    /// first, dense at the top, thin below, genesis last.
+    /// Asks for the headers that follow the first of these heads that stands on the other's chain.
+    /// Highest first, dense at the top, thin below, genesis last.
     GetHeaders(Vec<Head>),
     /// Headers, each the parent of the next; none: nothing follows.
     Headers(Vec<Header>),

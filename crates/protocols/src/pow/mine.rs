@@ -9,11 +9,11 @@ use super::{
     tree::millis,
 };
 
-/// A puzzle is renewed when this share of the 2³² nonces may have been tried: one in four, as the hash
-/// power may have grown by [four](super::work::CLAMP) since the difficulty was set.
+/// A puzzle is renewed when this share of the 2³² nonces may have been tried: one in four, as the
+/// hash power may have grown by [four](super::work::CLAMP) since the difficulty was set.
 const NONCES: u128 = (1 << 32) / 4;
-/// How many times its fair share of all hash power a miner is taken to have at most. One with more may
-/// run out of nonces, and then rests until the next renewal.
+/// How many times its fair share of all hash power a miner is taken to have at most. One with more
+/// may run out of nonces, and then rests until the next renewal.
 const SHARE_MAX: u128 = 16;
 /// The longest that a puzzle is not renewed, in intervals between blocks.
 const AGE_MAX: u128 = 64;
@@ -52,8 +52,8 @@ impl Pow {
         out.arm(Timer::Renew, now + self.age());
     }
 
-    /// Mines a block with this batch on the best chain's end. Starting over costs nothing: a search has no
-    /// memory of the nonces that failed.
+    /// Mines a block with this batch on the best chain's end. Starting over costs nothing: a search
+    /// has no memory of the nonces that failed.
     pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         let tip = self.tree.tip();
         let (bits, median) = self.tree.next();
@@ -88,8 +88,8 @@ impl Pow {
         self.take(now, None, digest, sealed, out);
     }
 
-    /// How long a puzzle is good for: until the transactions that came meanwhile are worth a new one, or
-    /// nonces may run out. All miners together try as many an interval as a block takes.
+    /// How long a puzzle is good for: until the transactions that came meanwhile are worth a new
+    /// one, or nonces may run out. All miners together try as many an interval as a block takes.
     fn age(&self) -> Span {
         let spacing = u128::from(self.params.spacing.0);
         let fresh = spacing / u128::from(self.params.renewals);

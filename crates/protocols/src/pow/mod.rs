@@ -1,7 +1,8 @@
 //! Proof of work: Nakamoto, *Bitcoin: A Peer-to-Peer Electronic Cash System*, 2008.
 //!
-//! Every replica mines on the end of the chain with the most work that it knows, and commits a block when
-//! it has [`confirmations`](Params::confirmations), itself the first. Nobody leads, nobody votes.
+//! Every replica mines on the end of the chain with the most work that it knows, and commits a
+//! block when it has [`confirmations`](Params::confirmations), itself the first. Nobody leads,
+//! nobody votes.
 //!
 //! ```text
 //! miner              neighbour          neighbour's neighbours
@@ -10,34 +11,38 @@
 //!   ├─ block ──────────▶│  proven, in the tree, the best chain's end
 //!   │                   ├─ announce ───────▶│ …
 //! ```
-//! Whoever hears of a block far ahead, or gets one without its parent, asks for headers from the last block
-//! in common on, then for the blocks, oldest first.
+//! Whoever hears of a block far ahead, or gets one without its parent, asks for headers from the
+//! last block in common on, then for the blocks, oldest first. A block beside the best chain is
+//! kept, but not passed on until its branch is the best.
 //!
 //! # Rooms
-//! [`work`]: targets, work, the difficulty rule. [`header`]: the 80 bytes. [`message`]: what is said, and
-//! its claims. [`tree`]: known blocks and the best chain. `gossip`: who is asked for what. `mine`: the block
-//! that is being mined.
+//! [`work`]: targets, work, the difficulty rule. [`header`]: the 80 bytes. [`message`]: what is
+//! said, and its claims. [`tree`]: known blocks and the best chain. [`gossip`]: who is asked for
+//! what. `mine`: the block that is being mined.
 //!
 //! # Safety
-//! Finality is a matter of odds: a block with k confirmations is reverted by whoever outruns k blocks. An
-//! attacker with the share q < 1/2 of the work succeeds with a chance that falls exponentially in k
-//! (Nakamoto §11; Rosenfeld 2014 has the exact law). When it happens the replica [reverts], and hosts
-//! report it, with its depth, as a failure of finality. A network that takes the time D to pass a block on
-//! wastes work: with x = D/T, the share x/(1 + x) of blocks goes stale.
+//! Finality is a matter of odds: a block with k confirmations is reverted by whoever outruns k
+//! blocks. An attacker with the share q < 1/2 of the work succeeds with a chance that falls
+//! exponentially in k (Nakamoto §11; Rosenfeld 2014 has the exact law). When it happens the replica
+//! [reverts], and hosts report it, with its depth, as a failure of finality. A network that takes
+//! the time D to pass a block on wastes work: with x = D/T, the share x/(1 + x) of blocks goes
+//! stale.
 //!
 //! # Where this differs from Bitcoin
-//! - The header's version and time fields carry a miner's id and milliseconds; its Merkle root, a digest
-//!   that also binds height and miner. See [`header`].
+//! - The header's version and time fields carry a miner's id and milliseconds; its Merkle root, a
+//!   digest that also binds height and miner. See [`header`].
 //! - Blocks hold ordered batches, not spends of coins: a transaction in two blocks of one chain is
-//!   executed once, so there is nothing invalid about it. There is no coinbase; shares of blocks are counted by
-//!   the miner's id, which work does not prove.
-//! - Genesis is the chain's id, begun at time 0; the first target is a [parameter](Params::difficulty).
+//!   executed once, so there is nothing invalid about it. There is no coinbase; shares of blocks
+//!   are counted by the miner's id, which work does not prove.
+//! - Genesis is the chain's id, begun at time 0; the first target is a
+//!   [parameter](Params::difficulty).
 //! - The *easiest* target is that of two hashes: there is no further floor to the difficulty.
 //! - Clients hand transactions to all replicas, and replicas do not pass them on.
-//! - A replica keeps the blocks of a [window](tree::WINDOW) below what it has committed, and does not
-//!   follow a chain that leaves its own further below: a split that lasted longer does not heal.
-//! - Blocks are held back until their parents are here ([`ORPHANS_MAX`](gossip::ORPHANS_MAX)), headers
-//!   are not kept ahead of blocks, and misbehaving peers are noted, not banned.
+//! - A replica keeps the blocks of a [window](tree::WINDOW) below what it has committed, and does
+//!   not follow a chain that leaves its own further below: a split that lasted longer does not
+//!   heal.
+//! - Blocks are held back until their parents are here ([`ORPHANS_MAX`](gossip::ORPHANS_MAX)),
+//!   headers are not kept ahead of blocks, and misbehaving peers are noted, not banned.
 //!
 //! [reverts]: byzlab_core::Effects::revert
 
@@ -72,18 +77,19 @@ use self::{
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
-    /// The mean interval between blocks: what retargets aim at, and the measure for how often the block
-    /// being mined is renewed.
+    /// The mean interval between blocks: what retargets aim at, and the measure for how often the
+    /// block being mined is renewed.
     pub spacing: Span,
-    /// How many hashes the first blocks take on average: the hash power of all replicas together times
-    /// `spacing` gives blocks at that interval. The easiest target there is takes 2.
+    /// How many hashes the first blocks take on average: the hash power of all replicas together
+    /// times `spacing` gives blocks at that interval. The easiest target there is takes 2.
     pub difficulty: u64,
-    /// After how many blocks the difficulty is set anew, as in Bitcoin (there 2016): N − 1 gaps are held against
-    /// N · `spacing`, and the target changes by a factor of 4 at most. At constant hash power the mean
-    /// interval so becomes `spacing` · N/(N − 2). 0: the difficulty never changes.
+    /// After how many blocks the difficulty is set anew, as in Bitcoin (there 2016): N − 1 gaps are
+    /// held against N · `spacing`, and the target changes by a factor of 4 at most. At constant
+    /// hash power the mean interval so becomes `spacing` · N/(N − 2). 0: the difficulty never
+    /// changes.
     pub retarget_interval: u32,
-    /// How many blocks a block must be deep in the best chain to be committed, itself counted: 1 commits
-    /// the chain's end.
+    /// How many blocks a block must be deep in the best chain to be committed, itself counted: 1
+    /// commits the chain's end.
     pub confirmations: u32,
     /// How far a block's time may be ahead of a replica's clock.
     pub clock_tolerance: Span,
@@ -91,7 +97,8 @@ pub struct Params {
     pub batch_transactions: u32,
     /// The most bytes of transactions in a block.
     pub batch_bytes: u32,
-    /// How many times an interval the block being mined takes in the transactions that came meanwhile.
+    /// How many times an interval the block being mined takes in the transactions that came
+    /// meanwhile.
     pub renewals: u32,
     /// How long a neighbour may take to answer before another one is asked.
     pub request_timeout: Span,
@@ -194,13 +201,13 @@ impl Protocol for Pow {
         }
     }
 
-    /// The header is about this block (name, parent, height, batch, producer), its target is met, and the
-    /// transactions are their clients'.
+    /// The header is about this block (name, parent, height, batch, producer), its target is met,
+    /// and the transactions are their clients'.
     ///
-    /// Whether the target was the one that the chain asked for, and whether the time was right, cannot
-    /// be told from a block alone: that takes the blocks below and the run's parameters. So an audit of single
-    /// blocks finds altered ones, but not a chain that was mined anew at ease; comparing the work of the
-    /// whole chain with others' does.
+    /// Whether the target was the one that the chain asked for, and whether the time was right,
+    /// cannot be told from a block alone: that takes the blocks below and the run's parameters. So
+    /// an audit of single blocks finds altered ones, but not a chain that was mined anew at ease;
+    /// comparing the work of the whole chain with others' does.
     fn audit(block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
         let sealed = Sealed::of(block).ok_or(Invalid("the proof is no header"))?;
         let header = &sealed.header;
@@ -259,8 +266,8 @@ impl Pow {
         self.renew(now, out);
     }
 
-    /// Follows the best chain to its new end: takes back what it left, commits what is deep enough, tells
-    /// the neighbours, and mines on.
+    /// Follows the best chain to its new end: takes back what it left, commits what is deep enough,
+    /// tells the neighbours, and mines on.
     fn on_new_tip(
         &mut self,
         now: Time,

@@ -1,8 +1,8 @@
 //! The tree of known blocks, and the best chain in it.
 //!
-//! The tree keeps a window: the blocks above the chain's last [`WINDOW`] committed ones, on the best chain
-//! and beside it. Whatever forks off below is refused. So memory is bounded, and a revert can always be
-//! made; what it costs in safety is discussed in the [module](super).
+//! The tree keeps a window: the blocks above the chain's last [`WINDOW`] committed ones, on the
+//! best chain and beside it. Whatever forks off below is refused. So memory is bounded, and a
+//! revert can always be made; what it costs in safety is discussed in the [module](super).
 
 use std::collections::VecDeque;
 
@@ -172,8 +172,8 @@ impl Tree {
         let batches = links.map(|link| &self.entry(&link.digest).batch);
         batches.filter(|batch| !batch.is_empty()).cloned().collect()
     }
-    /// Heads of the best chain for another to find the last one in common: the highest first, each of the
-    /// first ten, then ever fewer, and genesis.
+    /// Heads of the best chain for another to find the last one in common: the highest first, each
+    /// of the first ten, then ever fewer, and genesis.
     pub fn locator(&self, chain: Digest) -> Vec<Head> {
         let (mut heads, mut step) = (Vec::new(), 1);
         let mut height = Some(self.top());
@@ -196,11 +196,12 @@ impl Tree {
         heads
     }
 
-    /// The target of a block on `parent`: its parent's, but after each [interval](Rules::interval) that
-    /// times the ratio of how long the interval's blocks took to how long they should have taken.
+    /// The target of a block on `parent`: its parent's, but after each [interval](Rules::interval)
+    /// that times the ratio of how long the interval's blocks took to how long they should have
+    /// taken.
     ///
-    /// As in Bitcoin, N blocks have N − 1 gaps between them, which are held against N · spacing; so the
-    /// mean interval settles at spacing · N / (N − 2) when the hash rate is constant.
+    /// As in Bitcoin, N blocks have N − 1 gaps between them, which are held against N · spacing; so
+    /// the mean interval settles at spacing · N / (N − 2) when the hash rate is constant.
     fn bits_on(&self, parent: &Entry) -> Bits {
         let Rules { spacing, interval, .. } = self.rules;
         // No height above genesis is a multiple of 0.
@@ -210,7 +211,8 @@ impl Tree {
         let actual = parent.header.time.saturating_sub(parent.period_start);
         parent.header.bits.retarget(actual, interval.saturating_mul(spacing).max(1))
     }
-    /// What a block on the best chain's end must have: its target, and the latest time it must be above.
+    /// What a block on the best chain's end must have: its target, and the latest time it must be
+    /// above.
     pub fn next(&self) -> (Bits, u64) {
         let tip = self.entry(&self.tip().digest);
         (self.bits_on(tip), tip.median)
@@ -235,8 +237,8 @@ impl Tree {
             None
         }
     }
-    /// Takes in a block to which there is no [objection](Self::objection). Of two chains with the same
-    /// work the one seen first stays the best.
+    /// Takes in a block to which there is no [objection](Self::objection). Of two chains with the
+    /// same work the one seen first stays the best.
     pub fn insert(&mut self, digest: Digest, sealed: Sealed) -> Change {
         let Sealed { header, height, batch } = sealed;
         let parent = self.entry(&header.parent);

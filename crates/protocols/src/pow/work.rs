@@ -1,8 +1,8 @@
 //! Targets in Bitcoin's compact form, the work they stand for, and the difficulty rule.
 //!
-//! A compact target is `mantissa · 256^(exponent − 3)`: the exponent in the high byte, 23 bits of mantissa
-//! below. Nothing here needs numbers of 256 bits: a target has 23 significant bits, so work and retargets
-//! are exact in 128 ([`Bits::work`] and [`Bits::retarget`] say why).
+//! A compact target is `mantissa · 256^(exponent − 3)`: the exponent in the high byte, 23 bits of
+//! mantissa below. Nothing here needs numbers of 256 bits: a target has 23 significant bits, so
+//! work and retargets are exact in 128 ([`Bits::work`] and [`Bits::retarget`] say why).
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use byzlab_core::Target;
 /// A target in compact form.
 ///
 /// *Canonical* ones have the shortest exponent that leaves the sign bit 23 clear, and lie between
-/// [`HARDEST`](Self::HARDEST) and [`EASIEST`](Self::EASIEST). Of two canonical ones the greater is the
-/// easier, as with the targets themselves.
+/// [`HARDEST`](Self::HARDEST) and [`EASIEST`](Self::EASIEST). Of two canonical ones the greater is
+/// the easier, as with the targets themselves.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bits(pub u32);
 
@@ -22,8 +22,8 @@ pub const CLAMP: u64 = 4;
 impl Bits {
     /// The easiest target: two hashes a block.
     pub const EASIEST: Self = Self(0x207f_ffff);
-    /// The hardest target: 2⁸⁹ hashes a block, a thousand times what Bitcoin asked for in 2025. The work
-    /// of 2³⁹ such blocks still fits 128 bits.
+    /// The hardest target: 2⁸⁹ hashes a block, a thousand times what Bitcoin asked for in 2025. The
+    /// work of 2³⁹ such blocks still fits 128 bits.
     pub const HARDEST: Self = Self(0x1600_8000);
 
     /// The target that takes `hashes` hashes a block on average, rounded to the harder side.
@@ -47,9 +47,9 @@ impl Bits {
     }
     /// The work of one block: ⌊2²⁵⁶ / (target + 1)⌋, the mean number of hashes it takes.
     ///
-    /// With target T = m·2ˢ, ⌊2²⁵⁶/T⌋ = ⌊2²⁵⁶⁻ˢ/m⌋ is a division in 128 bits, for s ≥ 152. It differs from
-    /// ⌊2²⁵⁶/(T + 1)⌋, by one, just when T divides 2²⁵⁶: the remainder is a multiple of 2ˢ, the
-    /// quotient is less than 2⁹⁰, so any remainder but zero makes up for the + 1.
+    /// With target T = m·2ˢ, ⌊2²⁵⁶/T⌋ = ⌊2²⁵⁶⁻ˢ/m⌋ is a division in 128 bits, for s ≥ 152. It
+    /// differs from ⌊2²⁵⁶/(T + 1)⌋, by one, just when T divides 2²⁵⁶: the remainder is a multiple
+    /// of 2ˢ, the quotient is less than 2⁹⁰, so any remainder but zero makes up for the + 1.
     pub const fn work(self) -> u128 {
         debug_assert!(self.is_canonical());
         let shift = 8 * (self.exponent() - 3);
@@ -59,15 +59,16 @@ impl Bits {
     /// The target after a period that took `actual` where `expected` was wished, in one unit:
     /// T · actual / expected, with `actual` held within a factor of [`CLAMP`], cut to compact form.
     ///
-    /// As Bitcoin computes it: rounding down twice is rounding down once, so the 39 highest bits of the
-    /// product give the same 23 as all 256 do.
+    /// As Bitcoin computes it: rounding down twice is rounding down once, so the 39 highest bits of
+    /// the product give the same 23 as all 256 do.
     pub fn retarget(self, actual: u64, expected: u64) -> Self {
         debug_assert!(self.is_canonical() && expected > 0);
         let actual = actual.clamp(expected / CLAMP, expected.saturating_mul(CLAMP));
         let scaled = (u128::from(self.mantissa()) << 16) * u128::from(actual);
         Self::compact(scaled / u128::from(expected), self.exponent() - 3 - 2)
     }
-    /// The greatest canonical bits whose target is at most `value · 256^bytes`, or the nearest bound.
+    /// The greatest canonical bits whose target is at most `value · 256^bytes`, or the nearest
+    /// bound.
     fn compact(value: u128, bytes: u32) -> Self {
         let size = (128 - value.leading_zeros()).div_ceil(8);
         let mantissa =
