@@ -18,7 +18,8 @@ fn main() {
         return byzlab_node::run_supervised(&registry, accelerator).expect("it runs");
     }
     let name = arguments.first().map_or("central", String::as_str);
-    let number = |i: usize, default| arguments.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
+    let number =
+        |i: usize, default| arguments.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
     let (rate, seconds) = (number(1, 1000u64), number(2, 5u64));
     let dir = std::env::temp_dir().join(format!("byzlab-load-{}", std::process::id()));
     let entry = registry.find(name).expect("a protocol of this name");

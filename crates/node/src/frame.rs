@@ -10,8 +10,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use byzlab_core::{
     Committee, Digest, Height, PublicKey, ReplicaId, Signature, Statement, Transaction,
-    codec::FRAME_MAX,
-    transaction::TRANSACTION_MAX,
+    codec::FRAME_MAX, transaction::TRANSACTION_MAX,
 };
 use quinn::{ReadError, RecvStream};
 use serde::{Deserialize, Serialize};

@@ -143,8 +143,8 @@ impl Part {
     fn judge(self, verdicts: &[bool]) -> Happening {
         let holds = |claim: &Result<usize, bool>| claim.map_or_else(|known| known, |i| verdicts[i]);
         match self.job {
-            // The share is given back here: the verdict frees the packet.
-            Job::Packet { ticket, packet: _, share: _ } => {
+            Job::Packet { ticket, packet: _, share } => {
+                drop(share); // the verdict frees the packet
                 Happening::Verdict { ticket, holds: self.claims.iter().all(holds) }
             }
             Job::Transactions { origin, mut transactions, share } => {

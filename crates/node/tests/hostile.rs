@@ -1,11 +1,11 @@
 //! Hostile bytes on every decoder of this crate: never a panic, never more than was sent, one encoding.
 
+use bytes::BytesMut;
 use byzlab_core::{Committee, PublicKey, Signer, Transaction, codec, host::Reply};
 use byzlab_node::frame::{
     CLIENT_BODY_MAX, ClientHello, FrameError, HEADER, Hello, Kind, PEER_BODY_MAX,
     decode_transactions, encode_transactions, header, parse,
 };
-use bytes::BytesMut;
 use proptest::prelude::*;
 
 fn transaction(sequence: u64, payload: &[u8]) -> Transaction {

@@ -24,8 +24,8 @@ use crate::{
     counters::Counters,
     cpu,
     plan::{
-        Address, CHAIN_LABEL, ClientPlan, ClusterPlan, Durability, Fault, FaultKind,
-        NodeError, Progress, SeatPlan, Secret, UDP_PAYLOAD_LOOPBACK,
+        Address, CHAIN_LABEL, ClientPlan, ClusterPlan, Durability, Fault, FaultKind, NodeError,
+        Progress, SeatPlan, Secret, UDP_PAYLOAD_LOOPBACK,
     },
 };
 use life::Member;
@@ -345,7 +345,9 @@ fn figures(
 ) -> BTreeMap<String, f64> {
     let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
     let mut figures = BTreeMap::new();
-    let mut tell = |name: &str, value: f64| drop(figures.insert(name.to_owned(), value));
+    let mut tell = |name: &str, value: f64| {
+        figures.insert(name.to_owned(), value);
+    };
     tell("udp_payload_bytes", f64::from(plan.udp_payload));
     tell("syncs", sum.syncs as f64);
     tell("sync_mean_us", ratio(sum.syncing_ns, sum.syncs) / 1e3);

@@ -26,8 +26,10 @@ use crate::{
 
 pub(crate) use connect::{answer, dial};
 
-/// The longest body that goes over the stream of small messages.
-const SMALL_MAX: usize = 16 << 10;
+/// The longest body that goes over the stream of small messages. A vote is shorter, a block rarely: blocks
+/// stay in order among themselves, mostly, so that a follower seldom has to ask for one that is still on
+/// its way.
+const SMALL_MAX: usize = 1 << 10;
 /// The most bytes of small messages that wait for one peer.
 const SMALL_OUT_MAX: usize = 4 << 20;
 /// The most bytes of large messages that wait for one peer.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Action, Batch, Committee, Event, Packet, Puzzle, Replica, ReplicaId, Span,
-    To, Transaction,
+    Accelerator, Action, Batch, Committee, Event, Packet, Puzzle, Replica, ReplicaId, Span, To,
+    Transaction,
     host::{Executor, KvStore},
 };
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep_until};
@@ -113,9 +113,10 @@ impl Driver {
                     self.take_unsigned(origin, transactions);
                 }
             }
-            Happening::Proven { origin, transactions, refused, share: _ } => {
+            Happening::Proven { origin, transactions, refused, share } => {
                 self.count().refused += refused;
                 self.take_in(origin, transactions);
+                drop(share);
             }
             Happening::ClientsJoined { connection, clients, outbox } => {
                 self.desk.join(connection, clients, outbox);

@@ -59,10 +59,8 @@ fn host() -> Host {
 
 async fn connect(address: SocketAddr) -> (Endpoint, Connection, SendStream, RecvStream) {
     let identity = Identity::new(&secret("anyone"));
-    let config = client_config(
-        identity.dial_replicas(identity.guard(&committee())),
-        UDP_PAYLOAD_LOOPBACK,
-    );
+    let config =
+        client_config(identity.dial_replicas(identity.guard(&committee())), UDP_PAYLOAD_LOOPBACK);
     let endpoint = endpoint(&secret("anyone"), None);
     let name = name_of(&committee().keys[1]);
     let connecting = endpoint.connect_with(config, address, &name).expect("a good address");

@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use byzlab_core::{Digest, Height, codec, codec::FRAME_MAX};
 use bytes::Bytes;
+use byzlab_core::{Digest, Height, codec, codec::FRAME_MAX};
 use quinn::{Connection, Endpoint, SendStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -132,7 +132,7 @@ async fn a_peer_that_never_reads_costs_bounded_memory() {
     let body = Bytes::from(vec![0; 1 << 20]);
     for _ in 0..200 {
         one.links.send(r(0), Kind::Packet, body.clone());
-        one.links.send(r(0), Kind::Packet, body.slice(..16 << 10));
+        one.links.send(r(0), Kind::Packet, body.slice(..1 << 10));
         tokio::task::yield_now().await;
     }
     assert!(one.links.queued() <= links::OUT_MAX, "{}", one.links.queued());
