@@ -4,14 +4,16 @@
 //! |---|---|
 //! | `agreement` | honest replicas commit no two blocks at one height |
 //! | `prefix` | each honest replica's commits have no gaps, each on top of the one before |
-//! | `validity` | committed blocks pass the protocol's audit, have the root they state, and hold only what clients sent |
+//! | `validity` | blocks pass the protocol's audit, state their root, and hold what clients sent |
 //! | `finality` | no honest replica takes a commit back |
 //! | `durability` | what a client saw confirmed stands in the honest ledger at the end |
-//! | `progress` | something is committed if clients sent anything; and, where asked for, soon enough while nothing disturbs |
+//! | `progress` | something is committed if anything was sent; where asked for, soon enough |
 //! | `livelock` | no replica goes on for ever in one moment |
 //!
-//! Replicas that are silent, twins, or under attack are Byzantine: nothing is asked of them. Crashed
-//! ones are honest: what they committed counts.
+//! A bound on progress counts from the last commit, the end of the last disturbance (partition,
+//! slow replica, too many faulty ones, the time before stabilisation) or the first waiting
+//! transaction, whichever is last. Replicas that are silent, twins, or under attack are Byzantine:
+//! nothing is asked of them. Crashed ones are honest: what they committed counts.
 
 use byzlab_core::{Block, Digest, Height, ReplicaId, Span, Time, block::Head, outcome::Violation};
 

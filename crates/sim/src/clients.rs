@@ -237,8 +237,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             }
         }
     }
-    /// Tells the replica whether transactions wait, if that has changed, and answers its asking for a
-    /// batch if that can be answered now.
+    /// Tells the replica whether transactions wait, if that has changed, and answers its asking for
+    /// a batch if that can be answered now.
     fn tell_waiting(&mut self, number: u32) {
         let site = &mut self.sites[number as usize];
         let waiting = !site.mempool.is_empty();

@@ -1,9 +1,9 @@
 //! Ledgers and execution, shared where they are equal.
 //!
-//! Every replica has a ledger and executes it. But honest replicas' ledgers are equal, and execution is
-//! deterministic, so a thousand copies would be kept and computed for nothing: equal blocks are kept
-//! once, and the *main line* of blocks is executed once, by whoever commits first. A replica whose
-//! ledger leaves the main line gets an execution of its own, made from its ledger.
+//! Every replica has a ledger and executes it. But honest replicas' ledgers are equal, and
+//! execution is deterministic, so a thousand copies would be kept and computed for nothing: equal
+//! blocks are kept once, and the *main line* of blocks is executed once, by whoever commits first.
+//! A replica whose ledger leaves the main line gets an execution of its own, made from its ledger.
 
 use std::{collections::VecDeque, rc::Rc};
 
@@ -146,8 +146,8 @@ impl Execution {
         }
         chain.fork.as_mut().map(|own| settle(own.apply(&block, None)))
     }
-    /// What `chain`'s replica says of a transaction: `Some` if its ledger holds it, with the reply if
-    /// that is still known.
+    /// What `chain`'s replica says of a transaction: `Some` if its ledger holds it, with the reply
+    /// if that is still known.
     pub(crate) fn executed(
         &self,
         chain: &Chain,

@@ -1,5 +1,5 @@
-//! What is under way, in a slab: an event names a flight by number, so events stay small and are copied
-//! freely, and a broadcast is kept once however many receive it.
+//! What is under way, in a slab: an event names a flight by number, so events stay small and are
+//! copied freely, and a broadcast is kept once however many receive it.
 
 use std::rc::Rc;
 

@@ -16,14 +16,15 @@ pub(crate) fn neighbours(
     seed: u64,
 ) -> Result<Vec<Arc<[ReplicaId]>>, BuildError> {
     let Peers::Regular { degree } = peers else {
-        // One list a replica is quadratic, but a committee that talks to all of itself is that anyway.
+        // One list a replica is quadratic, but a committee that talks to all of itself is that
+        // anyway.
         let others = |me| (0..size).filter(|&id| id != me).map(ReplicaId).collect();
         return Ok((0..size).map(others).collect());
     };
     let impossible = degree >= size || degree == 0 || u32::from(degree) * u32::from(size) % 2 == 1;
     if impossible && (size, degree) != (1, 0) {
         return Err(BuildError(format!(
-            "{size} replicas cannot have {degree} neighbours each: want 1 to {}, and an even product",
+            "{size} replicas cannot have {degree} neighbours each: want 1 to {}, an even product",
             size.saturating_sub(1)
         )));
     }
@@ -41,7 +42,7 @@ pub(crate) fn neighbours(
         }
     }
     Err(BuildError(format!(
-        "found no connected graph of {size} replicas with {degree} neighbours each in {TRIES_MAX} tries"
+        "found no connected graph of {size} replicas with {degree} neighbours each"
     )))
 }
 

@@ -1,10 +1,10 @@
-//! How long messages travel, and whether they arrive: delays, jitter, loss, bandwidth, and what faults
-//! do to links.
+//! How long messages travel, and whether they arrive: delays, jitter, loss, bandwidth, and what
+//! faults do to links.
 //!
 //! Chance: each *sender* has one stream for delays, one for losses and one for the time before
-//! stabilisation, named after it. A stream a link would be a million streams at a thousand replicas;
-//! one a sender still keeps the draws of one sender from shifting those of another. Where delays are
-//! constant and nothing is lost, nothing is drawn.
+//! stabilisation, named after it. A stream a link would be a million streams at a thousand
+//! replicas; one a sender still keeps the draws of one sender from shifting those of another. Where
+//! delays are constant and nothing is lost, nothing is drawn.
 
 use byzlab_core::{BuildError, ReplicaId, Span, Time, random::Stream};
 
@@ -133,8 +133,8 @@ impl Links {
     }
 }
 
-/// A link that takes one message after another. Keeps fractions of nanoseconds, so that `k` messages
-/// take `k` times as long as one and not `k` roundings.
+/// A link that takes one message after another. Keeps fractions of nanoseconds, so that `k`
+/// messages take `k` times as long as one and not `k` roundings.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pipe {
     /// When it is free, in 2⁻³² nanoseconds.
@@ -151,8 +151,8 @@ impl Pipe {
         self.free = start + transfer(bytes, bits);
         ceiling(self.free)
     }
-    /// Takes in a message whose last bit comes at `arrival`: when all of it is in. Taking in overlaps
-    /// with the sending of it.
+    /// Takes in a message whose last bit comes at `arrival`: when all of it is in. Taking in
+    /// overlaps with the sending of it.
     pub(crate) fn take_in(&mut self, arrival: Time, bytes: usize, bits: Option<u64>) -> Time {
         let Some(bits) = bits else { return arrival };
         self.free = (self.free + transfer(bytes, bits)).max(u128::from(arrival.0) << FRACTION);

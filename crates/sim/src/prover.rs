@@ -57,8 +57,8 @@ impl Prover {
     pub(crate) fn judge(&mut self, packet: &Packet) -> bool {
         packet.verdict(|claims| self.all_hold(claims))
     }
-    /// Proves what is not known of many packets' signatures at once, so that judging them one by one
-    /// finds all answers.
+    /// Proves what is not known of many packets' signatures at once, so that judging them one by
+    /// one finds all answers.
     pub(crate) fn prepare<'a>(&mut self, packets: impl Iterator<Item = &'a Packet>) {
         let Signatures::Ed25519(verdicts) = &mut self.signatures else { return };
         let unknown = packets.filter(|packet| packet.known_verdict().is_none());

@@ -1,10 +1,10 @@
 //! Event queues: what is due comes out in order of time, and at one time in order of going in.
 //!
-//! [`Wheel`] is a hierarchical timing wheel: eight levels of 256 slots, one level a byte of the time. An
-//! entry lies on the level of the highest byte in which its time differs from now, and moves down as
-//! that byte comes up; entries of one slot keep their order, so no sequence number is needed. It costs
-//! a few sequential copies an entry however many are pending: at a million pending events several times
-//! faster than a heap. [`Heap`] is the plain one that it is held against.
+//! [`Wheel`] is a hierarchical timing wheel: eight levels of 256 slots, one level a byte of the
+//! time. An entry lies on the level of the highest byte in which its time differs from now, and
+//! moves down as that byte comes up; entries of one slot keep their order, so no sequence number is
+//! needed. It costs a few sequential copies an entry however many are pending: at a million pending
+//! events several times faster than a heap. [`Heap`] is the plain one that it is held against.
 
 use std::{
     cmp::Reverse,

@@ -1,4 +1,5 @@
-//! What is written down of a run, cheaply, and becomes its [`Outcome`](byzlab_core::outcome::Outcome).
+//! What is written down of a run, cheaply, and becomes its
+//! [`Outcome`](byzlab_core::outcome::Outcome).
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,9 +1,9 @@
 //! Delays between regions, read from tables.
 //!
-//! A table says in its first line what it is and where it comes from; it does *not* say in a form that
-//! a program could trust whether its entries are round trips, so whoever reads a table says so by name
-//! ([`Measure`]). Entries are decimal milliseconds and become whole nanoseconds without rounding; half
-//! of a round trip of an odd number of nanoseconds is rounded down.
+//! A table says in its first line what it is and where it comes from; it does *not* say in a form
+//! that a program could trust whether its entries are round trips, so whoever reads a table says so
+//! by name ([`Measure`]). Entries are decimal milliseconds and become whole nanoseconds without
+//! rounding; half of a round trip of an odd number of nanoseconds is rounded down.
 
 use byzlab_core::Span;
 
@@ -104,8 +104,8 @@ impl Matrix {
         let table = table.ok_or_else(|| MatrixError::Unknown(name.to_owned()))?;
         Self::parse(table.text, table.measure)
     }
-    /// Reads a table: lines beginning with `#` are remarks, then `from,A,B,…`, then one row a region,
-    /// in the order of the header. An empty entry is no delay.
+    /// Reads a table: lines beginning with `#` are remarks, then `from,A,B,…`, then one row a
+    /// region, in the order of the header. An empty entry is no delay.
     pub fn parse(text: &str, measure: Measure) -> Result<Self, MatrixError> {
         let mut lines = text
             .lines()

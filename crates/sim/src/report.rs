@@ -74,8 +74,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         let missing = self.customers.missing(&blocks);
         if let Some((client, sequence, height)) = missing.first() {
             let what = format!(
-                "{} confirmed transactions stand in no honest ledger; the first is client {client}'s \
-                 #{sequence}, confirmed at height {height}",
+                "{} confirmed transactions stand in no honest ledger; the first is #{sequence} of \
+                 client {client}, confirmed at height {height}",
                 missing.len()
             );
             self.checks.violated("durability", now, Vec::new(), what);

@@ -64,14 +64,15 @@ pub struct Scenario {
     pub accelerator: Arc<dyn Accelerator>,
     /// Which event queue. Has no say in what happens.
     pub queue: QueueKind,
-    /// Events, by their number, to be recorded one by one in [`Trace::window`](crate::Trace::window),
-    /// at most [`WINDOW_MAX`](crate::trace::WINDOW_MAX) of them.
+    /// Events, by their number, to be recorded one by one in
+    /// [`Trace::window`](crate::Trace::window), at most [`WINDOW_MAX`](crate::trace::WINDOW_MAX) of
+    /// them.
     pub window: Option<Range<u64>>,
 }
 
 impl Scenario {
-    /// `size` replicas of `entry` on 10 ms links, with simulated crypto, free computing, no clients,
-    /// no faults, for 10 s.
+    /// `size` replicas of `entry` on 10 ms links, with simulated crypto, free computing, no
+    /// clients, no faults, for 10 s.
     pub fn new(entry: Entry, size: u16, seed: u64) -> Self {
         Self {
             entry,
@@ -268,8 +269,8 @@ impl Clients {
     pub fn none() -> Self {
         Self::open(0, Span::ms(1), Time::NEVER)
     }
-    /// `count` clients that each send a 512-byte transaction every `gap` on average (Poisson), until
-    /// `until`; they ask again after 4 s.
+    /// `count` clients that each send a 512-byte transaction every `gap` on average (Poisson),
+    /// until `until`; they ask again after 4 s.
     pub fn open(count: u32, gap: Span, until: Time) -> Self {
         let arrivals = Arrivals::Open { gap, poisson: true };
         let (from, retry) = (Time::ZERO, Span::seconds(4));
@@ -311,23 +312,24 @@ pub enum Fault {
         during: Range<Time>,
     },
     /// Two honest copies run under one key and id, each seen by its own part of the others: the
-    /// others are split by lot, and each client's sending goes to one copy, by lot. Equivocation, for
-    /// every protocol.
+    /// others are split by lot, and each client's sending goes to one copy, by lot. Equivocation,
+    /// for every protocol.
     Twins {
         /// Which.
         replica: ReplicaId,
         /// How long until the others are split anew; `None`: never.
         reshuffle: Option<Span>,
     },
-    /// Messages between groups are lost, by the moment of sending. Replicas in no group are a group.
-    /// Clients reach everyone.
+    /// Messages between groups are lost, by the moment of sending. Replicas in no group are a
+    /// group. Clients reach everyone.
     Partition {
         /// The groups.
         groups: Vec<Vec<ReplicaId>>,
         /// During which time.
         during: Range<Time>,
     },
-    /// What a replica sends and is sent takes longer.
+    /// What a replica sends and is sent takes longer. Of two that overlap, the one that began or ended
+    /// last counts.
     Slow {
         /// Which.
         replica: ReplicaId,

@@ -1,5 +1,5 @@
-//! Where one copy of a replica runs, with the host's parts around it: mempool, ledger, records, miner,
-//! and a queue before its CPU.
+//! Where one copy of a replica runs, with the host's parts around it: mempool, ledger, records,
+//! miner, and a queue before its CPU.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -18,8 +18,8 @@ use crate::{
 /// The most happenings that wait before one replica's CPU; more are dropped and counted.
 pub const INBOX_MAX: usize = 1 << 20;
 
-/// One copy of a replica. What every turn reads comes first, on one cache line: with ten thousand sites
-/// that is what a turn costs.
+/// One copy of a replica. What every turn reads comes first, on one cache line: with ten thousand
+/// sites that is what a turn costs.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Site {

@@ -52,8 +52,8 @@ pub struct Trace {
 
 impl Trace {
     /// Between which two event numbers this trace and another first differ, by their checkpoints:
-    /// equal up to the first, different by the second. `None` if they do not differ. Checkpoints that
-    /// only one of them has are passed over.
+    /// equal up to the first, different by the second. `None` if they do not differ. Checkpoints
+    /// that only one of them has are passed over.
     pub fn parts_from(&self, other: &[TracePoint]) -> Option<(u64, u64)> {
         let mut same = 0;
         let mut others = other.iter().peekable();

@@ -1,10 +1,10 @@
 //! Turns: a site takes what came to it, its replica says what to do, and it is done.
 //!
-//! Each site's CPU is a serial queue. An idle site serves what comes at once; its clock then runs ahead
-//! of the world's by what the turn costs, and what comes before that waits in its inbox. When it is free
-//! again it takes in all that waits, first every message up to its claims and then, in one batch, the
-//! claims, as a real verifier drains its queue. A turn once begun is finished: a crash comes before or
-//! after it. Where computing is free there are no queues and no waiting.
+//! Each site's CPU is a serial queue. An idle site serves what comes at once; its clock then runs
+//! ahead of the world's by what the turn costs, and what comes before that waits in its inbox. When
+//! it is free again it takes in all that waits, first every message up to its claims and then, in
+//! one batch, the claims, as a real verifier drains its queue. A turn once begun is finished: a
+//! crash comes before or after it. Where computing is free there are no queues and no waiting.
 
 use byzlab_core::{
     Action, Batch, BatchLimit, Claim, Event, Height, Packet, Puzzle, Span, Ticket, Time,

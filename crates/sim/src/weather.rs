@@ -1,5 +1,5 @@
-//! What faults do to links at the moment: partitions, slow replicas, silent ones, and who sees which
-//! twin.
+//! What faults do to links at the moment: partitions, slow replicas, silent ones, and who sees
+//! which twin.
 
 use byzlab_core::{ReplicaId, random::Stream};
 

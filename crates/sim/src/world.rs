@@ -1,8 +1,9 @@
 //! The world: one queue of happenings, the sites they happen to, and the loop.
 //!
-//! A happening is a few words that name their target and what comes there; what is large lies in the
-//! slab of [flights](crate::flights). The loop takes the first, lets it happen, and so on; everything
-//! else of the world is in the modules that extend [`World`]: turns, carrying, clients, faults.
+//! A happening is a few words that name their target and what comes there; what is large lies in
+//! the slab of [flights](crate::flights). The loop takes the first, lets it happen, and so on;
+//! everything else of the world is in the modules that extend [`World`]: turns, carrying, clients,
+//! faults.
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -28,8 +29,8 @@ use crate::{
     weather::{Twins, Weather},
 };
 
-/// How many happenings may fall on one moment before that is called a livelock: more than a broadcast of
-/// everyone to everyone in the largest committees that fit into memory.
+/// How many happenings may fall on one moment before that is called a livelock: more than a
+/// broadcast of everyone to everyone in the largest committees that fit into memory.
 const MOMENT_MAX: u64 = 1 << 30;
 
 /// What can be due. Sites, clients, faults and flights are named by number.

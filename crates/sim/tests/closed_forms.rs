@@ -154,8 +154,8 @@ fn a_cpu_is_a_serial_queue() {
     assert_eq!(moments(&trace, 1, "packet"), want);
 }
 
-/// Each receiver pays for the signatures it checks. With delay L and cost c: the leader and the others
-/// prepare by 2L + 2c and 2L + c, and each has its second foreign commit by 3L + 3c.
+/// Each receiver pays for the signatures it checks. With delay L and cost c: the leader and the
+/// others prepare by 2L + 2c and 2L + c, and each has its second foreign commit by 3L + 3c.
 #[test]
 fn signatures_are_charged_to_each_receiver() {
     let mut scenario = Scenario::new(TRIO, 4, 1);
@@ -171,8 +171,8 @@ fn signatures_are_charged_to_each_receiver() {
     assert!(outcome.signatures_checked.abs_diff(100 * 2 * 4 * 3) < 12);
 }
 
-/// A batch goes out when it is full, or when patience ends, or, if nothing waited until then, with the
-/// first that comes.
+/// A batch goes out when it is full, or when patience ends, or, if nothing waited until then, with
+/// the first that comes.
 #[test]
 fn batches_fill_or_lose_patience() {
     let batches = |limit: i64, patience: &str, gap, count: u64| {

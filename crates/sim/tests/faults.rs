@@ -109,7 +109,8 @@ fn silent_replicas_say_nothing_and_count_as_faulty() {
     assert!(two.timeline[4].heights.iter().all(|height| *height == Some(Height(0))));
 }
 
-/// Twins of a leader are an equivocating leader: a right quorum keeps agreement, a smaller one does not.
+/// Twins of a leader are an equivocating leader: a right quorum keeps agreement, a smaller one does
+/// not.
 #[test]
 fn twins_equivocate() {
     let run = |seed, quorum: i64| {
@@ -159,7 +160,8 @@ fn careless_mining_breaks_agreement() {
     assert_eq!(violated(&repeatable(&scenario)), ["agreement"]);
 }
 
-/// A nonce that was not mined is refused before the protocol sees it, and in the miner's own ledger.
+/// A nonce that was not mined is refused before the protocol sees it, and in the miner's own
+/// ledger.
 #[test]
 fn work_that_was_not_done_does_not_hold() {
     let mut scenario = Scenario::new(MINER, 2, 1);

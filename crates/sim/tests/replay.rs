@@ -77,8 +77,8 @@ fn real_signatures_change_nothing_but_bytes() {
     assert_ne!(real.trace_digest, simulated.trace_digest, "keys have other bytes");
 }
 
-/// Scenarios drawn from a seed: sizes, links, loads, faults. Whatever happens in them, it happens again,
-/// and honest replicas agree.
+/// Scenarios drawn from a seed: sizes, links, loads, faults. Whatever happens in them, it happens
+/// again, and honest replicas agree.
 #[test]
 fn a_swarm_repeats_exactly() {
     for seed in 0..40 {

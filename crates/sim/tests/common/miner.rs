@@ -1,5 +1,5 @@
-//! Proof of work without forks: whoever solves the puzzle of a height tells all, and all go on to the
-//! next at the height they know of. Final at once, which is wrong as soon as delays matter.
+//! Proof of work without forks: whoever solves the puzzle of a height tells all, and all go on to
+//! the next at the height they know of. Final at once, which is wrong as soon as delays matter.
 
 use byzlab_core::{
     Batch, Block, BuildError, Claim, Committee, Digest, Effects, Entry, Height, Input, Invalid,
