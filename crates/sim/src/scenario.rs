@@ -328,8 +328,8 @@ pub enum Fault {
         /// During which time.
         during: Range<Time>,
     },
-    /// What a replica sends and is sent takes longer. Of two that overlap, the one that began or ended
-    /// last counts.
+    /// What a replica sends and is sent takes longer. Of two that overlap, the one that began or
+    /// ended last counts.
     Slow {
         /// Which.
         replica: ReplicaId,
