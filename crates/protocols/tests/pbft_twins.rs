@@ -1,4 +1,7 @@
-//! PBFT against a replica that says two things: two honest copies under one key (Twins).
+//! PBFT against a replica that says two things: two honest copies under one key (Twins, Bano et al. 2021).
+//!
+//! The bound n ≥ 3f + 1 at work: with quorums of 2f + 1 one such replica in four does nothing but cost time;
+//! with 2f it makes honest replicas commit different blocks.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,43 +9,51 @@ use byzlab_core::{ReplicaId, Span, Time, outcome::Outcome};
 use byzlab_protocols::builtin;
 use byzlab_sim::{Clients, Delay, Fault, Scenario, run};
 
-/// Four replicas, the first primary is two. Short: each run decides a few dozen heights.
-fn twins(seed: u64, quorum: &str) -> Outcome {
+const PARAMS: &str = "
+    checkpoint_interval = 4
+    watermark_window = 12
+    in_flight = 4
+    view_timeout = \"200ms\"
+";
+
+/// Four replicas; the first primary or the second is a twin. In every third run the twins change sides
+/// now and then. Short: each run decides a few dozen heights.
+fn twins(seed: u64, more: &str) -> Outcome {
     let mut scenario = Scenario::new(builtin().find("pbft").unwrap(), 4, seed);
-    let params = format!("checkpoint_interval = 4\nwatermark_window = 12\nin_flight = 4\nview_timeout = \"200ms\"\n{quorum}");
-    scenario.params = toml::from_str(&params).unwrap();
+    scenario.params = toml::from_str(&format!("{PARAMS}{more}")).unwrap();
     scenario.network.delay = Delay::Range { low: Span::ms(2), high: Span::ms(30) };
     scenario.clients = Clients::open(2, Span::ms(25), Time::ms(600));
     scenario.clients.load.retry = Span::ms(300);
     let replica = ReplicaId((seed % 2) as u16);
-    scenario.faults = vec![Fault::Twins { replica, reshuffle: (seed % 3 == 0).then_some(Span::ms(150)) }];
+    let reshuffle = seed.is_multiple_of(3).then_some(Span::ms(150));
+    scenario.faults = vec![Fault::Twins { replica, reshuffle }];
     scenario.stop.after = Span::seconds(10);
     run(&scenario, &mut |_| {}).unwrap()
 }
 
 #[test]
 fn one_twin_in_four_breaks_nothing() {
-    let (mut changes, mut fetched, mut equivocations) = (0, 0, 0);
-    let mut unhealed = 0;
+    let (mut view_changes, mut fetched, mut equivocations) = (0, 0, 0);
     for seed in 0..1_000 {
         let outcome = twins(seed, "");
         assert_eq!(outcome.violations, [], "seed {seed}");
-        if outcome.committed_transactions() != outcome.submitted { unhealed += 1; if unhealed < 5 { eprintln!("{seed} {:?} {:?}", outcome.notes, outcome.heads); } }
-        changes += outcome.view_changes;
-        fetched += outcome.traffic.get("fetched").map_or(0, |t| t.messages);
-        equivocations += outcome.notes.iter().filter(|(n, _)| n.contains("two proposals")).map(|(_, c)| c).sum::<u64>();
+        assert_eq!(outcome.committed_transactions(), outcome.submitted, "seed {seed}");
+        view_changes += outcome.view_changes;
+        fetched += outcome.traffic.get("fetched").map_or(0, |traffic| traffic.messages);
+        let caught = outcome.notes.iter().filter(|(note, _)| note.contains("two proposals"));
+        equivocations += caught.map(|(_, count)| count).sum::<u64>();
     }
-    eprintln!("{changes} {fetched} {equivocations} unhealed {unhealed}");
-    assert!(changes > 100 && equivocations > 100);
+    // What the test set out to provoke did happen.
+    assert!(equivocations > 100, "{equivocations}");
+    assert!(view_changes > 100, "{view_changes}");
+    assert!(fetched > 100, "{fetched}");
 }
 
 #[test]
 fn a_quorum_of_2f_breaks_agreement() {
-    let broken = (0..200).filter(|&seed| {
+    let broken = |seed| {
         let outcome = twins(seed, "quorum = 2");
         outcome.violations.iter().any(|violation| violation.property == "agreement")
-    });
-    let n = broken.count();
-    eprintln!("broken {n}");
-    assert!(n > 0);
+    };
+    assert!((0..20).any(broken), "the checkers see nothing");
 }

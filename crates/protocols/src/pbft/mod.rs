@@ -10,7 +10,8 @@
 //! |---|---|---|
 //! | `proposal` | | what is voted on; a block's proof, and its audit |
 //! | `message` | | messages, and what must hold for each |
-//! | `normal` | §4.2 | the three phases, execution |
+//! | `normal` | §4.2 | the three phases |
+//! | `execution` | §4.2, §4.5.2 | execution in order, and the timer that watches over it |
 //! | `checkpoint` | §4.3 | stable checkpoints, garbage collection |
 //! | `view_change` | §4.4 | the set O as a pure function; VIEW-CHANGE and NEW-VIEW |
 //! | `change` | §4.4 | leaving, opening, entering a view |
@@ -75,6 +76,7 @@ use crate::kit::{Sync, Tally};
 
 mod change;
 mod checkpoint;
+mod execution;
 mod log;
 pub mod message;
 mod normal;
