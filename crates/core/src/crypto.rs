@@ -130,13 +130,17 @@ impl Signer {
     ///
     /// For experiments: whoever knows the seed knows the key.
     pub fn seeded(scheme: Scheme, seed: u64, name: &str) -> Self {
-        let secret = sha256_of(&[b"byzlab/key/1", &seed.to_le_bytes(), name.as_bytes()]);
+        let secret = Self::seeded_secret(seed, name);
         match scheme {
-            Scheme::Ed25519 => Self::ed25519(secret.0),
+            Scheme::Ed25519 => Self::ed25519(secret),
             Scheme::Simulated => {
-                Self(Secret::Simulated { public: PublicKey(secret.0), salt: simulated_salt(seed) })
+                Self(Secret::Simulated { public: PublicKey(secret), salt: simulated_salt(seed) })
             }
         }
+    }
+    /// The secret bytes behind [`seeded`](Self::seeded), for whoever needs the key elsewhere too: links.
+    pub fn seeded_secret(seed: u64, name: &str) -> [u8; 32] {
+        sha256_of(&[b"byzlab/key/1", &seed.to_le_bytes(), name.as_bytes()]).0
     }
     /// The key that checks what this signer signs.
     pub fn public(&self) -> PublicKey {

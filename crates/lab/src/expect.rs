@@ -260,6 +260,72 @@ pub fn gini(producers: &[u64]) -> Option<f64> {
 mod tests {
     use super::*;
 
+    /// A second of work, a second of nothing, a second of work; replica 1 ends two blocks behind.
+    fn record() -> Record {
+        let moment = |at_s: f64, committed_transactions| {
+            serde_json::json!({
+                "at_s": at_s, "committed_transactions": committed_transactions, "p50_ms": null, "heights": [],
+            })
+        };
+        let head = |height, digit: &str| serde_json::json!({ "height": height, "digest": digit.repeat(64) });
+        let record = serde_json::json!({
+            "run": 0, "label": "fast", "point": {}, "protocol": "pbft", "host": "sim", "nodes": 2, "seed": 1,
+            "duration_s": 3.0, "committed_transactions": 30, "committed_blocks": 9, "throughput_tps": 10.0,
+            "latency_ms": { "p50": 5.0, "p90": null, "p99": null, "p999": null, "max": null },
+            "messages": 0, "bytes": 0, "signatures_checked": 0, "events": 0, "view_changes": 1,
+            "violations": [], "trace_digest": null, "ledger_head": null, "wall_s": 0.1, "accelerator": "",
+            "load_s": [0.0, 3.0], "submitted_transactions": 30,
+            "client_signatures": true, "scheme": "simulated",
+            "durability": null, "cpu_us_per_transaction": null,
+            "timeline": [moment(1.0, 10), moment(2.0, 0), moment(3.0, 20)],
+            "marks": [{ "at_s": 1.0, "replica": 1, "what": "tamper: byte 7" }],
+            "latency_histogram_ns": [], "traffic": {}, "producers": [6, 3],
+            "heads": [head(9, "a"), head(7, "b")], "notes": {}, "figures": {}, "expectations": [],
+            "checkpoints": [],
+        });
+        serde_json::from_value(record).expect("a record")
+    }
+
+    fn judged(text: &str) -> (bool, String) {
+        let expectation: Expectation = toml::from_str(text).expect("an expectation");
+        let record = record();
+        assert!(expectation.is_about(&record), "{text}");
+        let verdict = expectation.judge(&record);
+        (verdict.holds, format!("{}: {}", verdict.expected, verdict.seen))
+    }
+
+    #[test]
+    fn properties_are_judged_from_the_record() {
+        for holds in [
+            "property = 'stops'\nfrom = '1s'\nuntil = '2s'",
+            "property = 'carries_on'\nfrom = '2s'\nat_least = 20.0",
+            "property = 'carries_on'",
+            "property = 'equal_heads'\nat_most = 2.0",
+            "property = 'repaired'\nreplica = 1\nat_most = 2.0",
+            "property = 'nakamoto'\nat_most = 1.0\nprotocol = 'fast'",
+            "property = 'latency_p50_ms'\nat_most = 5.0\nhost = 'sim'",
+            "property = 'view_changes'\nat_least = 1.0\nprotocol = ['pow', 'pbft']",
+            "property = 'throughput'\nat_least = 10.0\nat_most = 10.0",
+        ] {
+            let (good, words) = judged(holds);
+            assert!(good, "{holds}: {words}");
+        }
+        for fails in [
+            "property = 'stops'",
+            "property = 'carries_on'\nfrom = '1s'\nuntil = '2s'",
+            "property = 'carries_on'\nfrom = '1500ms'\nuntil = '1600ms'",
+            "property = 'equal_heads'\nat_most = 1.0",
+            "property = 'repaired'\nreplica = 0\nat_most = 9.0",
+            "property = 'damage_found'\nreplica = 1",
+            "property = 'latency_p99_ms'\nat_most = 5.0",
+        ] {
+            let (good, words) = judged(fails);
+            assert!(!good, "{fails}: {words}");
+        }
+        let other: Expectation = toml::from_str("property = 'stops'\nhost = 'quic'").unwrap();
+        assert!(!other.is_about(&record()));
+    }
+
     #[test]
     fn control_is_measured_as_defined() {
         assert_eq!(nakamoto(&[10, 0, 0, 0]), Some(1));

@@ -31,6 +31,8 @@ pub struct Record {
     /// What `--json` prints.
     #[serde(flatten)]
     pub summary: Summary,
+    /// When clients began and stopped sending, in seconds.
+    pub load_s: (f64, f64),
     /// Transactions that clients sent.
     pub submitted_transactions: u64,
     /// Whether clients signed their transactions and replicas checked them. A report says so if not.
@@ -82,7 +84,8 @@ pub struct Summary {
     pub committed_transactions: u64,
     /// The longest ledger's height.
     pub committed_blocks: u64,
-    /// Committed transactions divided by the duration.
+    /// Transactions that became final while clients sent, a second: the same measure on every host,
+    /// however long a run goes on to settle what is under way.
     pub throughput_tps: f64,
     /// From the intended send time to the last reply needed; null without committed transactions.
     pub latency_ms: Percentiles,
@@ -221,6 +224,14 @@ pub struct Identity {
     pub scheme: String,
     /// See [`Record::durability`].
     pub durability: Option<String>,
+    /// When clients begin and stop sending, from the beginning of the run.
+    pub load: (Span, Span),
+}
+
+impl Identity {
+    fn load_s(&self) -> (f64, f64) {
+        (self.load.0.as_secs_f64(), self.load.1.as_secs_f64())
+    }
 }
 
 impl Record {
@@ -232,6 +243,7 @@ impl Record {
             run: identity.run,
             label: identity.label.clone(),
             point: identity.point.clone(),
+            load_s: identity.load_s(),
             submitted_transactions: outcome.submitted,
             client_signatures: identity.client_signatures,
             scheme: identity.scheme.clone(),
@@ -258,8 +270,7 @@ impl Summary {
     fn of(identity: Identity, outcome: &Outcome, wall_s: f64) -> Self {
         let committed_transactions = outcome.committed_transactions();
         let duration_s = outcome.duration.as_secs_f64();
-        let throughput_tps =
-            if duration_s > 0.0 { committed_transactions as f64 / duration_s } else { 0.0 };
+        let throughput_tps = throughput(&outcome.timeline, identity.load);
         let longest = outcome.heads.iter().flatten().max_by_key(|head| head.height);
         Self {
             protocol: identity.protocol,
@@ -336,12 +347,26 @@ pub fn hex_digest(digest: u64) -> String {
 fn histogram(latency: &Latency) -> Vec<(u64, u64)> {
     let mut coarse = Histogram::<u64>::new(2).expect("two digits are allowed");
     for row in latency.0.iter_recorded() {
-        coarse.saturating_record_n(row.value_iterated_to(), row.count_since_last_iteration());
+        coarse
+            .record_n(row.value_iterated_to(), row.count_since_last_iteration())
+            .expect("the histogram grows");
     }
     coarse
         .iter_recorded()
         .map(|row| (row.value_iterated_to(), row.count_since_last_iteration()))
         .collect()
+}
+
+/// Transactions a second over the intervals that lie within `load`; zero if there is none.
+fn throughput(timeline: &[Sample], (from, until): (Span, Span)) -> f64 {
+    let starts = std::iter::once(0).chain(timeline.iter().map(|sample| sample.at.0));
+    let within = starts.zip(timeline).filter(|(start, s)| *start >= from.0 && s.at.0 <= until.0);
+    let (mut committed, mut covered) = (0, 0);
+    for (start, sample) in within {
+        committed += sample.committed;
+        covered += sample.at.0.saturating_sub(start);
+    }
+    if covered > 0 { committed as f64 / Span(covered).as_secs_f64() } else { 0.0 }
 }
 
 fn producers(outcome: &Outcome, nodes: u16) -> Vec<u64> {
@@ -365,5 +390,21 @@ mod tests {
         let rows = histogram(&latency);
         assert_eq!(rows.iter().map(|row| row.1).sum::<u64>(), 9_999);
         assert!(rows.len() < 1_000 && rows.is_sorted_by(|a, b| a.0 < b.0), "{} rows", rows.len());
+        let (first, last) = (rows[0].0, rows[rows.len() - 1].0);
+        assert!(first < 1_100_000 && last > 9_900_000_000, "from {first} to {last}");
+    }
+
+    #[test]
+    fn throughput_counts_what_became_final_while_clients_sent() {
+        let sample = |at, committed| Sample {
+            at: byzlab_core::Time::ms(at),
+            committed,
+            p50: None,
+            heights: Vec::new(),
+        };
+        let timeline = [sample(500, 7), sample(1000, 10), sample(1500, 20), sample(2000, 90)];
+        let load = (Span::ms(500), Span::ms(1500));
+        assert_eq!(throughput(&timeline, load), 30.0);
+        assert_eq!(throughput(&[], load), 0.0);
     }
 }

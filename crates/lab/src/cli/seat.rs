@@ -207,6 +207,7 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
         client_signatures: deployment.committee.client_signatures,
         scheme: "ed25519".to_owned(),
         durability: None,
+        load: (Span::ZERO, arguments.duration),
     };
     let record = Record::of(identity, &outcome, started.elapsed().as_secs_f64());
     let text = match arguments.json {

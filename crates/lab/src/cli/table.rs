@@ -55,6 +55,9 @@ pub(super) fn of_records(records: &[Record]) -> String {
 /// The most expectations that are told one by one though they hold.
 const HOLDING_MAX: usize = 40;
 
+/// The most violations of one run that are told one by one.
+const VIOLATIONS_MAX: usize = 5;
+
 /// What was expected, and what went wrong.
 pub(super) fn of_findings(records: &[Record]) -> String {
     let mut text = String::new();
@@ -72,12 +75,16 @@ pub(super) fn of_findings(records: &[Record]) -> String {
             let word = if verdict.holds { "holds" } else { "FAILS" };
             text += &format!("{word}  {run}: {}: {}\n", verdict.expected, verdict.seen);
         }
-        for violation in &record.summary.violations {
+        let violations = &record.summary.violations;
+        for violation in violations.iter().take(VIOLATIONS_MAX) {
             let at = violation.at_s;
             text += &format!(
                 "VIOLATION  {run}: {} at {at:.3} s: {}\n",
                 violation.property, violation.what
             );
+        }
+        if let Some(more @ 1..) = violations.len().checked_sub(VIOLATIONS_MAX) {
+            text += &format!("VIOLATION  {run}: and {more} more, in the records\n");
         }
     }
     if text.is_empty() { text } else { format!("\n{text}") }

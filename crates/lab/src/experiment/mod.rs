@@ -72,6 +72,7 @@ impl Case {
             client_signatures: spec.cluster.client_signatures,
             scheme: format!("{scheme:?}").to_lowercase(),
             durability,
+            load: (spec.load.from, spec.load.until.unwrap_or(spec.stop.after)),
         }
     }
 }

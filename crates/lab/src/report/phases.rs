@@ -25,9 +25,10 @@ pub(super) struct Phase {
     pub to_s: f64,
 }
 
-/// The phases of a run; one alone if nothing was done to the cluster.
+/// The phases of a run while clients send; one alone if nothing was done to the cluster.
 pub(super) fn of(run: &Record) -> Vec<Phase> {
     let end = run.summary.duration_s.max(run.timeline.last().map_or(0.0, |moment| moment.at_s));
+    let end = end.min(run.load_s.1);
     let mut phases = vec![Phase { name: BEFORE.into(), from_s: 0.0, to_s: end }];
     for mark in &run.marks {
         let at = mark.at_s.clamp(0.0, end);

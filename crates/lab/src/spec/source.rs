@@ -139,12 +139,13 @@ impl Problem {
 }
 
 /// Rust's names of number types, in words.
-const NUMBERS: [(&str, &str); 7] = [
+const NUMBERS: [(&str, &str); 8] = [
     ("expected u8", "expected a whole number up to 255"),
     ("expected u16", "expected a whole number up to 65535"),
     ("expected u32", "expected a whole number up to 4294967295"),
     ("expected u64", "expected a whole number, not negative"),
     ("expected usize", "expected a whole number, not negative"),
+    ("expected a nonzero usize", "expected a whole number, at least 1"),
     ("expected i64", "expected a whole number"),
     ("expected f64", "expected a number"),
 ];

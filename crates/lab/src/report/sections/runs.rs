@@ -39,7 +39,8 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         reasons(model, html);
         html.element("p", &[("class", "small")], |html| {
             html.text(
-                "Tx: transactions that became final for their client. Latency is what clients \
+                "Tx: transactions that became final for their client; tx/s counts those that did \
+                 while clients sent. Latency is what clients \
                  saw, from the intended send time to the last reply needed, so a queue at the \
                  client counts. Messages and bytes are those between replicas. ",
             );

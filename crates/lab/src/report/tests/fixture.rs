@@ -123,6 +123,7 @@ pub fn record(run: usize, b: Behaviour, host: &str, seed: u64) -> Record {
             wall_s: if real { SECONDS as f64 } else { 0.8 },
             accelerator: "cpu, 2 threads".into(),
         },
+        load_s: (0.0, SECONDS as f64),
         submitted_transactions: committed + 40,
         client_signatures: true,
         scheme: if real { "ed25519" } else { "simulated" }.into(),
