@@ -64,6 +64,9 @@ pub(crate) enum Happening {
     Sample,
 }
 
+// A million of them may be pending, each with its time.
+const _: () = assert!(size_of::<Happening>() <= 12);
+
 /// The world of one run.
 #[derive(Debug)]
 pub(crate) struct World<'a, Q> {

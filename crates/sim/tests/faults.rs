@@ -3,7 +3,7 @@
 mod common;
 
 use byzlab_core::{Height, ReplicaId, Span, Time};
-use byzlab_sim::{Clients, Delay, Fault, Mining, Scenario};
+use byzlab_sim::{Clients, Delay, Fault, Mining, Scenario, Stabilisation};
 use common::{
     burst::BURST, miner::MINER, moments, outcome, repeatable, traced, trio::TRIO, violated,
 };
@@ -172,6 +172,32 @@ fn work_that_was_not_done_does_not_hold() {
     assert!(violated(&outcome).contains(&"validity"));
     assert_eq!(outcome.heads[1].unwrap().height, Height(0));
     assert!(outcome.notes["dropped: found: a claim does not hold"] > 0);
+}
+
+/// Before stabilisation messages take up to the bound longer, and clients' do not; after it none does.
+#[test]
+fn the_network_stabilises() {
+    let mut scenario = Scenario::new(BURST, 2, 1);
+    scenario.params.insert("messages".into(), 1000.into());
+    scenario.params.insert("bytes".into(), 10.into());
+    let delay = Span::ms(100);
+    scenario.network.stabilises = Some(Stabilisation { at: Time::ms(1), delay });
+    let late = moments(&traced(&scenario, 2000).1, 1, "packet");
+    assert!(late.iter().all(|at| (10_000_000..=110_000_000).contains(at)));
+    let mean = late.iter().sum::<u64>() / 1000;
+    assert!(mean.abs_diff(60_000_000) < 3_000_000, "{mean}");
+    scenario.network.stabilises = Some(Stabilisation { at: Time::ZERO, delay });
+    assert_eq!(moments(&traced(&scenario, 2000).1, 1, "packet"), [10_000_000; 1000]);
+}
+
+#[test]
+fn progress_is_told_at_each_sample() {
+    let mut told = Vec::new();
+    byzlab_sim::run(&loaded(1), &mut |progress| told.push(progress)).unwrap();
+    let moments: Vec<Time> = told.iter().map(|progress| progress.now).collect();
+    assert_eq!(moments, (1..=10).map(Time::seconds).collect::<Vec<_>>());
+    assert!(told.windows(2).all(|two| two[0].blocks <= two[1].blocks));
+    assert!(told[9].transactions > 1500 && told[9].end == Time::seconds(10));
 }
 
 #[test]
