@@ -89,8 +89,8 @@ impl Deployment {
     /// If it cannot be read, or does not make sense; the message says where.
     pub fn read(path: &Path, registry: &Registry) -> Result<Self> {
         let source = Source::read(path)?;
-        let file = toml::from_str::<CommitteeFile>(source.text())
-            .map_err(|e| source.toml_problem(&e))?;
+        let file =
+            toml::from_str::<CommitteeFile>(source.text()).map_err(|e| source.toml_problem(&e))?;
         Self::of(file, registry).with_context(|| format!("in {}", path.display()))
     }
     /// What a committee file means.
@@ -106,7 +106,10 @@ impl Deployment {
             places.len()
         );
         for (i, place) in places.iter().enumerate() {
-            ensure!(registrable(&place.key), "the key of replica {i} is none that can be registered");
+            ensure!(
+                registrable(&place.key),
+                "the key of replica {i} is none that can be registered"
+            );
             for (j, other) in places[..i].iter().enumerate() {
                 ensure!(place.key != other.key, "replicas {j} and {i} have one key");
                 let known = [other.peers, other.clients];
@@ -186,7 +189,8 @@ fn public_path(path: &Path) -> PathBuf {
 }
 
 fn read_line(path: &Path) -> Result<String> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(text.trim().to_owned())
 }
 
