@@ -1,6 +1,8 @@
-//! A cluster under load, for measuring: `load [PROTOCOL] [TX/S] [SECONDS] [signed] [processes] [memory|os]`.
+//! A cluster under load, for measuring: `load [PROTOCOL] [TX/S] [SECONDS] [signed] [processes]
+//! [memory|os]`.
 //!
-//! Four replicas and their clients on this machine, 512-byte transactions; a rate of 0 is a closed loop.
+//! Four replicas and their clients on this machine, 512-byte transactions; a rate of 0 is a closed
+//! loop.
 
 use std::{io::Write, sync::Arc};
 
@@ -55,22 +57,14 @@ fn main() {
     });
     let _ = std::fs::remove_dir_all(&dir);
     let outcome = outcome.expect("the cluster runs");
-    let ms = |share| outcome.latency.quantile(share).map(|span| span.as_ms_f64());
-    let _ = writeln!(
-        out,
-        "{name}: confirmed {} of {}, {} blocks; latency ms p50 {:?} p99 {:?} max {:?}\ncpu {:?}\n{:#?}\n{:#?}\n{:#?}\n{:?}\n{:?} {:?}",
-        outcome.committed_transactions(),
-        outcome.submitted,
-        outcome.committed_blocks,
-        ms(0.5),
-        ms(0.99),
-        ms(1.0),
-        outcome.cpu,
-        outcome.figures,
-        outcome.traffic,
-        outcome.notes,
-        outcome.heads,
-        outcome.violations,
-        outcome.marks,
-    );
+    let ms = |share| outcome.latency.quantile(share).map_or(f64::NAN, |span| span.as_ms_f64());
+    let (confirmed, sent) = (outcome.committed_transactions(), outcome.submitted);
+    let blocks = outcome.committed_blocks;
+    let mut tell = |line: String| drop(writeln!(out, "{line}"));
+    tell(format!("{name}: {confirmed} of {sent} transactions confirmed, in {blocks} blocks"));
+    tell(format!("latency ms: p50 {:.1}, p99 {:.1}, max {:.1}", ms(0.5), ms(0.99), ms(1.0)));
+    outcome.figures.iter().for_each(|(name, value)| tell(format!("{name}: {value}")));
+    outcome.traffic.iter().for_each(|(kind, traffic)| tell(format!("{kind}: {traffic:?}")));
+    tell(format!("notes: {:?}\nheads: {:?}", outcome.notes, outcome.heads));
+    tell(format!("violations: {:?}\nmarks: {:?}", outcome.violations, outcome.marks));
 }

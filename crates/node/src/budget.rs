@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// What a frame costs beside its body, while it waits.
 const OVERHEAD: usize = 256;
 
-/// A bound on the bytes that came over one stream and wait to be proven and handled. When it is used up,
-/// the stream is not read on; QUIC's flow control then stops the sender.
+/// A bound on the bytes that came over one stream and wait to be proven and handled. When it is
+/// used up, the stream is not read on; QUIC's flow control then stops the sender.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     bytes: Arc<Semaphore>,

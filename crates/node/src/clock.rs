@@ -6,8 +6,8 @@ use byzlab_core::{Span, Time};
 
 /// Tells the protocol's time: nanoseconds since the run's epoch. Never goes back.
 ///
-/// The system clock is read once, to find the epoch; from there on the monotonic clock counts, so that a
-/// correction of the system clock does not make timers fire early.
+/// The system clock is read once, to find the epoch; from there on the monotonic clock counts, so
+/// that a correction of the system clock does not make timers fire early.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     /// A moment on the monotonic clock …
@@ -31,7 +31,8 @@ impl Clock {
     pub fn now(&self) -> Time {
         self.at + Span::from(self.anchor.elapsed())
     }
-    /// When `time` comes, for the runtime's timers; at least a day ahead for a time that never comes.
+    /// When `time` comes, for the runtime's timers; at least a day ahead for a time that never
+    /// comes.
     pub fn instant(&self, time: Time) -> Instant {
         let ahead = time.since(self.at).to_std();
         self.anchor + ahead.min(self.anchor.elapsed() + DAY)

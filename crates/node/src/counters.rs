@@ -100,7 +100,8 @@ impl Counters {
             self.reverts.push((at, from, to));
         }
     }
-    /// Adds what an earlier life of the same replica counted, or another replica: sums alone, states stay.
+    /// Adds what an earlier life of the same replica counted, or another replica: sums alone,
+    /// states stay.
     pub(crate) fn add(&mut self, other: &Self) {
         for (kind, traffic) in &other.traffic {
             let sum = self.traffic.entry(kind.clone()).or_default();

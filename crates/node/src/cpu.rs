@@ -5,7 +5,8 @@ use byzlab_core::Span;
 /// Linux counts a process's time in hundredths of a second.
 const TICK: Span = Span::ms(10);
 
-/// User and system time of a process, all its threads together; `None` where the system does not tell.
+/// User and system time of a process, all its threads together; `None` where the system does not
+/// tell.
 pub(crate) fn used(process: u32) -> Option<Span> {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // The second field is the program's name in brackets, which may hold anything.

@@ -73,10 +73,12 @@ pub(crate) fn client_config(
     config
 }
 
-/// An endpoint at `address`; it listens if it has a `server` configuration. Needs a runtime around it.
+/// An endpoint at `address`; it listens if it has a `server` configuration. Needs a runtime around
+/// it.
 ///
-/// The tokens of stateless resets are derived from `secret`: a replica that was killed and came back
-/// tells its peers at once that it knows nothing of the old connections, so that they dial again.
+/// The tokens of stateless resets are derived from `secret`: a replica that was killed and came
+/// back tells its peers at once that it knows nothing of the old connections, so that they dial
+/// again.
 pub(crate) fn bind(
     address: SocketAddr,
     secret: &Secret,
@@ -89,6 +91,11 @@ pub(crate) fn bind(
     // Refused on some systems: then what the system gives has to do.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+    if let Ok(got) = socket.recv_buffer_size()
+        && got < SOCKET_BUFFER
+    {
+        tracing::debug!(%address, got, "small socket buffers; sysctl -w net.core.rmem_max=4194304");
+    }
     socket.bind(&address.into()).map_err(refused)?;
     let reset = sha256_of(&[b"byzlab/reset/1", &secret.0]).0;
     let mut config = EndpointConfig::new(Arc::new(ResetKey(reset)));
@@ -100,8 +107,8 @@ pub(crate) fn bind(
     quinn::Endpoint::new(config, server, socket.into(), runtime).map_err(refused)
 }
 
-/// Connection ids drawn at random, all of them plausible: quinn's own generator takes the ids of an earlier
-/// process for noise, and would not answer them with a reset.
+/// Connection ids drawn at random, all of them plausible: quinn's own generator takes the ids of an
+/// earlier process for noise, and would not answer them with a reset.
 #[derive(Default)]
 struct RandomIds {
     /// Keyed by the operating system's randomness.
@@ -122,8 +129,9 @@ impl ConnectionIdGenerator for RandomIds {
     }
 }
 
-/// Makes the tokens of stateless resets (RFC 9000, section 10.3): a hash keyed by a secret of its own.
-/// The message has one length, that of a connection id, so that no length extension is possible.
+/// Makes the tokens of stateless resets (RFC 9000, section 10.3): a hash keyed by a secret of its
+/// own. The message has one length, that of a connection id, so that no length extension is
+/// possible.
 struct ResetKey([u8; 32]);
 
 impl HmacKey for ResetKey {

@@ -4,8 +4,8 @@
 //! length u32 LE | version u8 | kind u8 | body [length - 2]
 //! ```
 //!
-//! The length is checked against the reader's limit before anything behind it is read or reserved, and
-//! memory grows with the bytes that came, not with the bytes that were announced.
+//! The length is checked against the reader's limit before anything behind it is read or reserved,
+//! and memory grows with the bytes that came, not with the bytes that were announced.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use byzlab_core::{
@@ -44,8 +44,8 @@ pub enum Kind {
     Replies = 3,
 }
 
-/// How replicas greet each other and their clients. Two ends that disagree have nothing to say to each
-/// other.
+/// How replicas greet each other and their clients. Two ends that disagree have nothing to say to
+/// each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// The chain.
@@ -72,14 +72,16 @@ pub struct ClientHello {
 pub struct Registration {
     /// Its key.
     pub client: PublicKey,
-    /// Its signature over this very [connection](registration_statement): nobody can take its replies.
+    /// Its signature over this very [connection](registration_statement): nobody can take its
+    /// replies.
     pub proof: Signature,
 }
 
 /// The most clients behind one connection.
 pub const CLIENTS_MAX: usize = 4096;
 
-/// What a client signs to get its replies on a connection, of which `binding` is the TLS exporter's word.
+/// What a client signs to get its replies on a connection, of which `binding` is the TLS exporter's
+/// word.
 pub fn registration_statement(committee: &Committee, binding: &[u8; 32]) -> Statement {
     committee.statement("client/register", &Digest(*binding))
 }
@@ -222,8 +224,8 @@ pub fn encode_transactions<'a>(
     bodies
 }
 
-/// The transactions in a body. Each has bytes of its own, so that one that waits long does not keep the
-/// memory of all that came with it.
+/// The transactions in a body. Each has bytes of its own, so that one that waits long does not keep
+/// the memory of all that came with it.
 pub fn decode_transactions(mut body: &[u8]) -> Result<Vec<Transaction>, FrameError> {
     let mut transactions = Vec::new();
     while !body.is_empty() {

@@ -1,9 +1,9 @@
 //! The gateway: clients over QUIC, under a protocol of their own.
 //!
-//! One connection may stand for many clients. It greets with their keys, each with a signature over this
-//! very connection, so that nobody can take another's replies; then it sends frames of transactions and
-//! gets frames of replies. While the mempool is full, the gateway does not read on: flow control reaches
-//! back to the client, and its wait counts as latency there.
+//! One connection may stand for many clients. It greets with their keys, each with a signature over
+//! this very connection, so that nobody can take another's replies; then it sends frames of
+//! transactions and gets frames of replies. While the mempool is full, the gateway does not read
+//! on: flow control reaches back to the client, and its wait counts as latency there.
 
 use std::{
     sync::{

@@ -6,8 +6,8 @@ use byzlab_core::{Block, Packet, PublicKey, ReplicaId, Seal, Ticket, Transaction
 
 use crate::{budget::Share, outbox::Outbox};
 
-/// Something for the loop. Each that came from outside carries its [`Share`] of the sender's budget, so
-/// the loop's queue needs no bound of its own.
+/// Something for the loop. Each that came from outside carries its [`Share`] of the sender's
+/// budget, so the loop's queue needs no bound of its own.
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// A peer's message.

@@ -1,7 +1,7 @@
 //! The log thread: one write and one sync for all groups that wait.
 //!
-//! The loop hands over what one turn saved and committed; while the disk is busy, the groups of further
-//! turns gather and go down together (group commit). What had to wait for them leaves when
+//! The loop hands over what one turn saved and committed; while the disk is busy, the groups of
+//! further turns gather and go down together (group commit). What had to wait for them leaves when
 //! [`Happening::Durable`] comes.
 
 use std::{
@@ -42,8 +42,8 @@ pub(crate) struct Log {
     pub thread: thread::JoinHandle<()>,
 }
 
-/// Starts the log thread over `store`. It ends when the sender is dropped, after the last append; or
-/// before the next one once `killed` is set.
+/// Starts the log thread over `store`. It ends when the sender is dropped, after the last append;
+/// or before the next one once `killed` is set.
 pub(crate) fn start(
     name: String,
     mut store: Store,

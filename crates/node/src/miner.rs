@@ -13,8 +13,8 @@ use byzlab_core::{Accelerator, Puzzle};
 
 use crate::happening::{Events, Happening};
 
-/// How long one slice of work and rest lasts: short, so that a new puzzle is taken soon and several miners
-/// share a machine fairly; long enough that waking up costs little.
+/// How long one slice of work and rest lasts: short, so that a new puzzle is taken soon and several
+/// miners share a machine fairly; long enough that waking up costs little.
 const SLICE: Duration = Duration::from_millis(20);
 
 /// Where puzzles go; `None` stops.

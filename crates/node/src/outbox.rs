@@ -1,7 +1,7 @@
 //! What waits to be sent on one stream: bounded, and the oldest goes first when it overflows.
 //!
-//! Whoever fills an outbox never waits. A peer that reads too slowly loses messages, which protocols
-//! tolerate, and is counted; it never costs more memory than the bound.
+//! Whoever fills an outbox never waits. A peer that reads too slowly loses messages, which
+//! protocols tolerate, and is counted; it never costs more memory than the bound.
 
 use std::{
     collections::VecDeque,
@@ -66,7 +66,8 @@ impl Outbox {
     pub fn bytes(&self) -> usize {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner).bytes
     }
-    /// Forgets all but the newest frames that fit into `bytes_max`: what waited for a peer that was away.
+    /// Forgets all but the newest frames that fit into `bytes_max`: what waited for a peer that was
+    /// away.
     pub fn keep_newest(&self, bytes_max: usize) {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         while queue.bytes > bytes_max {
@@ -88,7 +89,8 @@ impl Outbox {
             chunks.clear();
         }
     }
-    /// Moves some of what waits into `chunks`, small frames copied together; whether there was anything.
+    /// Moves some of what waits into `chunks`, small frames copied together; whether there was
+    /// anything.
     fn take(&self, chunks: &mut Vec<Bytes>) -> bool {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut together, mut taken) = (Vec::new(), 0);

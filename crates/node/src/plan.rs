@@ -1,7 +1,7 @@
 //! What can be asked of this crate: a whole cluster, one seat of a deployment, or clients alone.
 //!
-//! A plan is data, already resolved: nothing here reads a file or a flag. All times are counted from
-//! the moment at which the clients begin, which is when every link of the cluster stands.
+//! A plan is data, already resolved: nothing here reads a file or a flag. All times are counted
+//! from the moment at which the clients begin, which is when every link of the cluster stands.
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
@@ -38,7 +38,8 @@ pub struct ClusterPlan {
     pub faults: Vec<Fault>,
     /// When something written counts as kept.
     pub durability: Durability,
-    /// Holds one folder a replica: `replica-0`, … Created if it is missing; must not hold an older run.
+    /// Holds one folder a replica: `replica-0`, … Created if it is missing; must not hold an older
+    /// run.
     pub dir: PathBuf,
     /// How long the clients send.
     pub duration: Span,
@@ -52,8 +53,8 @@ pub struct ClusterPlan {
     pub mode: Mode,
     /// The bounds of each replica's mempool.
     pub mempool: MempoolBounds,
-    /// The payload of one UDP packet in bytes: 1,200 to 6,000. Loopback bears 6,000, and is the faster
-    /// for it; Ethernet bears 1,452.
+    /// The payload of one UDP packet in bytes: 1,200 to 6,000. Loopback bears 6,000, and is the
+    /// faster for it; Ethernet bears 1,452.
     pub udp_payload: u16,
 }
 
@@ -85,7 +86,8 @@ impl ClusterPlan {
 /// Where the replicas of a cluster run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// All in this process, each with a network thread, a verifier thread and a log thread of its own.
+    /// All in this process, each with a network thread, a verifier thread and a log thread of its
+    /// own.
     #[default]
     InProcess,
     /// One child process a replica, killed by `SIGKILL`.
@@ -241,7 +243,8 @@ pub struct SeatPlan {
     pub accelerator: Arc<dyn Accelerator>,
     /// Where to serve metrics as text over HTTP, at `/metrics`. Port 9100 of 127.0.0.1 is usual.
     pub metrics: Option<SocketAddr>,
-    /// Threads for network and protocol together; more than one pays where there are cores to spare.
+    /// Threads for network and protocol together; more than one pays where there are cores to
+    /// spare.
     pub workers: usize,
     /// The payload of one UDP packet in bytes; see [`ClusterPlan::udp_payload`].
     pub udp_payload: u16,

@@ -25,11 +25,12 @@ const ANSWER_MAX: Span = Span::seconds(10);
 /// How often it is looked whether something has come to pass.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a whole cluster with its clients; blocks until it is over. `progress` hears from it once a sample.
+/// Runs a whole cluster with its clients; blocks until it is over. `progress` hears from it once a
+/// sample.
 ///
 /// # Errors
-/// A plan that contradicts itself, an unusable folder, a failing disk. What the *cluster* does wrong is
-/// no error but a violation in the outcome.
+/// A plan that contradicts itself, an unusable folder, a failing disk. What the *cluster* does wrong
+/// is no error but a violation in the outcome.
 pub fn run_cluster(
     plan: &ClusterPlan,
     progress: &mut dyn FnMut(Progress),
@@ -76,8 +77,8 @@ async fn signal() -> Result<(), NodeError> {
     tokio::signal::ctrl_c().await.map_err(error)
 }
 
-/// Runs clients against a deployment; blocks until they are done. Of the outcome, only what clients see
-/// is filled in.
+/// Runs clients against a deployment; blocks until they are done. Of the outcome, only what clients
+/// see is filled in.
 ///
 /// # Errors
 /// If no replica answers.
@@ -135,8 +136,9 @@ pub fn run_client(
     })
 }
 
-/// Runs one replica of a cluster in [`Processes`](crate::plan::Mode::Processes) mode: takes its plan from
-/// stdin, reports on stdout, and ends in order when stdin does. Nothing else may be written to stdout.
+/// Runs one replica of a cluster in [`Processes`](crate::plan::Mode::Processes) mode: takes its
+/// plan from stdin, reports on stdout, and ends in order when stdin does. Nothing else may be
+/// written to stdout.
 ///
 /// # Errors
 /// As [`run_seat`]; and an unknown protocol.

@@ -1,8 +1,10 @@
-//! Who is at the other end: TLS 1.3 with raw Ed25519 keys (RFC 7250), both ways, and no certificates.
+//! Who is at the other end: TLS 1.3 with raw Ed25519 keys (RFC 7250), both ways, and no
+//! certificates.
 //!
-//! A replica's TLS key *is* its committee key. Peers are pinned: the committee's keys and nobody else
-//! get through a handshake. Clients may come with any key; they, in turn, pin the replica that they dial.
-//! Sharing the key is safe: TLS signs a context string of its own, every vote a domain of its own.
+//! A replica's TLS key *is* its committee key. Peers are pinned: the committee's keys and nobody
+//! else get through a handshake. Clients may come with any key; they, in turn, pin the replica that
+//! they dial. Sharing the key is safe: TLS signs a context string of its own, every vote a domain
+//! of its own.
 
 use std::{
     collections::BTreeMap,
@@ -114,7 +116,8 @@ impl Identity {
     }
 }
 
-/// The server name under which a key is dialled: its hex digits in two labels, since one is limited to 63.
+/// The server name under which a key is dialled: its hex digits in two labels, since one is limited
+/// to 63.
 pub(crate) fn name_of(key: &PublicKey) -> String {
     let hex = key.to_string();
     format!("{}.{}", &hex[..32], &hex[32..])

@@ -1,7 +1,8 @@
 //! The verifier thread: drains all claims that wait into one batch, and remembers what was proven.
 //!
-//! While one batch is being proven the next gathers, so batches grow with the load by themselves: the
-//! accelerator sees few large calls when it matters, and one small call when nothing else waits.
+//! While one batch is being proven the next gathers, so batches grow with the load by themselves:
+//! the accelerator sees few large calls when it matters, and one small call when nothing else
+//! waits.
 
 use std::{
     collections::BTreeSet,
@@ -48,22 +49,30 @@ pub(crate) struct Proofs {
     pub batches: AtomicU64,
 }
 
+/// A verifier's hands: kept by the seat.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    pub jobs: Sender<Job>,
+    pub proofs: Arc<Proofs>,
+    pub thread: thread::JoinHandle<()>,
+}
+
 /// Starts a verifier; it ends when the sender is dropped.
 pub(crate) fn start(
     name: String,
     committee: Arc<Committee>,
     accelerator: Arc<dyn Accelerator>,
     events: Events,
-) -> std::io::Result<(Sender<Job>, Arc<Proofs>, thread::JoinHandle<()>)> {
+) -> std::io::Result<Verifier> {
     let (sender, jobs) = channel();
     let proofs = Arc::<Proofs>::default();
     let proven = Proven::default();
-    let verifier = Verifier { committee, accelerator, events, proofs: proofs.clone(), proven };
-    let thread = thread::Builder::new().name(name).spawn(move || verifier.run(&jobs))?;
-    Ok((sender, proofs, thread))
+    let worker = Worker { committee, accelerator, events, proofs: proofs.clone(), proven };
+    let thread = thread::Builder::new().name(name).spawn(move || worker.run(&jobs))?;
+    Ok(Verifier { jobs: sender, proofs, thread })
 }
 
-struct Verifier {
+struct Worker {
     committee: Arc<Committee>,
     accelerator: Arc<dyn Accelerator>,
     events: Events,
@@ -78,7 +87,7 @@ struct Part {
     claims: Vec<Result<usize, bool>>,
 }
 
-impl Verifier {
+impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
             let (mut parts, mut claims) = (Vec::new(), Vec::new());

@@ -1,4 +1,5 @@
-//! Hostile bytes on every decoder of this crate: never a panic, never more than was sent, one encoding.
+//! Hostile bytes on every decoder of this crate: never a panic, never more than was sent, one
+//! encoding.
 
 use bytes::BytesMut;
 use byzlab_core::{Committee, PublicKey, Signer, Transaction, codec, host::Reply};
@@ -108,7 +109,9 @@ proptest! {
     }
 
     #[test]
-    fn greetings_and_replies_have_one_encoding(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn greetings_and_replies_have_one_encoding(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
         if let Ok(hello) = codec::decode::<Hello>(&bytes) {
             prop_assert_eq!(&codec::encode(&hello)[..], &bytes[..]);
         }

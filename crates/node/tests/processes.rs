@@ -1,6 +1,7 @@
 //! Replicas in processes of their own: SIGKILL and a restart, SIGTERM, and the metrics page.
 //!
-//! This program is its own child: `processes supervised` and `processes seat DIR PORTS` are replicas.
+//! This program is its own child: `processes supervised` and `processes seat DIR PORTS` are
+//! replicas.
 
 use std::{
     env,

@@ -44,7 +44,8 @@ impl Dialler {
         Self { endpoint, config, committee, signers, seed: plan.seed }
     }
 
-    /// Keeps a connection to `replica` for ever; tells `connected` when it stands and when it falls.
+    /// Keeps a connection to `replica` for ever; tells `connected` when it stands and when it
+    /// falls.
     pub async fn keep(
         &self,
         replica: &Arc<Replica>,

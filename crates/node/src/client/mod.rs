@@ -1,7 +1,8 @@
 //! The clients' side: many clients in one thread, with one connection to each replica.
 //!
-//! What clients do is core's [`Client`]; here it gets a clock, sockets and a pen. Sending is gathered: all
-//! that falls due within a millisecond, of all clients, leaves in one frame a replica.
+//! What clients do is core's [`Client`]; here it gets a clock, sockets and a pen. Sending is
+//! gathered: all that falls due within a millisecond, of all clients, leaves in one frame a
+//! replica.
 
 mod link;
 

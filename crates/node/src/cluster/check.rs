@@ -10,6 +10,8 @@ use crate::{client::Seen, counters::Counters};
 /// What was found.
 pub(super) struct Found {
     pub longest: Height,
+    /// Distinct transactions in the longest ledger.
+    pub executed: u64,
     pub producers: BTreeMap<ReplicaId, u64>,
     pub violations: Vec<Violation>,
 }
@@ -26,7 +28,8 @@ pub(super) fn ledgers(ledgers: &[Option<Ledger>], sum: &Counters, seen: &Seen, n
         violations.push(Violation { property: property.into(), at, replicas, what });
     };
     let Some(&(best, longest)) = up.iter().max_by_key(|(_, ledger)| ledger.head.height) else {
-        return Found { longest: Height::GENESIS, producers: BTreeMap::new(), violations };
+        let (longest, producers) = (Height::GENESIS, BTreeMap::new());
+        return Found { longest, executed: 0, producers, violations };
     };
     for &(id, ledger) in up.iter().filter(|&&(id, _)| id != best) {
         if let Some(height) = first_difference(ledger, longest) {
@@ -52,11 +55,11 @@ pub(super) fn ledgers(ledgers: &[Option<Ledger>], sum: &Counters, seen: &Seen, n
         *producers.entry(block.producer).or_default() += 1;
         height = block.height;
     }
-    Found { longest: longest.head.height, producers, violations }
+    Found { longest: longest.head.height, executed, producers, violations }
 }
 
-/// The lowest height at which two ledgers differ, within the shorter one. A block's digest names all blocks
-/// below it, so that a search by halves finds it.
+/// The lowest height at which two ledgers differ, within the shorter one. A block's digest names
+/// all blocks below it, so that a search by halves finds it.
 fn first_difference(a: &Ledger, b: &Ledger) -> Option<Height> {
     let common = a.head.height.min(b.head.height).0;
     let same = |height: u64| {

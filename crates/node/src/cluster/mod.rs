@@ -249,7 +249,7 @@ impl Stage {
             thread::sleep(LOOK);
             if self.clock.now() >= sample {
                 self.sample(sample, crowd);
-                sample = sample + plan.sample;
+                sample += plan.sample;
             }
         }
         for member in &mut self.members {
@@ -276,6 +276,7 @@ impl Stage {
             ledgers.push(ledger);
         }
         let found = check::ledgers(&ledgers, &sum, &seen, self.clock.now());
+        let figures = figures(plan, &sum, &seen, &found, self.cpu);
         self.marks.sort_by_key(|mark| mark.at);
         Ok(Outcome {
             duration,
@@ -293,7 +294,7 @@ impl Stage {
             notes: sum.notes.iter().map(|(label, &n)| (label.to_string(), n)).collect(),
             cpu: self.cpu,
             accelerator: plan.accelerator.name(),
-            figures: figures(plan, &sum, &seen, self.cpu),
+            figures,
             traffic: sum.traffic.into_iter().map(|(kind, t)| (kind.into_owned(), t)).collect(),
             latency: seen.latency,
         })
@@ -341,6 +342,7 @@ fn figures(
     plan: &ClusterPlan,
     sum: &Counters,
     seen: &Seen,
+    found: &check::Found,
     cpu: Option<Span>,
 ) -> BTreeMap<String, f64> {
     let ratio = |a: u64, b: u64| if b == 0 { 0.0 } else { a as f64 / b as f64 };
@@ -349,6 +351,7 @@ fn figures(
         figures.insert(name.to_owned(), value);
     };
     tell("udp_payload_bytes", f64::from(plan.udp_payload));
+    tell("transactions_executed", found.executed as f64);
     tell("syncs", sum.syncs as f64);
     tell("sync_mean_us", ratio(sum.syncing_ns, sum.syncs) / 1e3);
     tell("disk_bytes", sum.disk_bytes as f64);

@@ -1,8 +1,8 @@
 //! A replica in a process of its own, and the few words between it and its parent.
 //!
-//! The parent writes an [`Order`] on the child's stdin, one line of JSON, and keeps stdin open: when it
-//! ends, for whatever reason, so does the child, in order. The child writes [`Report`]s on stdout, one
-//! line each.
+//! The parent writes an [`Order`] on the child's stdin, one line of JSON, and keeps stdin open:
+//! when it ends, for whatever reason, so does the child, in order. The child writes [`Report`]s on
+//! stdout, one line each.
 
 use std::{
     io::{self, BufRead, BufReader, Write},

@@ -60,7 +60,8 @@ pub(crate) async fn dial(
             Err(error) => Stood { ever: false, error },
         };
         tracing::debug!(me = %links.me, %peer, error = %stood.error, "link down");
-        // A link that stood is dialled again at once, one that never did after longer and longer pauses.
+        // A link that stood is dialled again at once, one that never did after longer and longer
+        // pauses.
         pause = if stood.ever { PAUSE_FIRST } else { Span(pause.0 * 2).min(PAUSE_MAX) };
         let pause = jitter.span(Span(pause.0 / 2), pause);
         tokio::time::sleep(pause.to_std()).await;

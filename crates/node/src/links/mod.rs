@@ -1,10 +1,10 @@
 //! Links to peers: one QUIC connection a pair, two streams each way.
 //!
 //! The replica with the smaller id dials, the other answers, so there is never a race between two
-//! connections; a new authenticated connection replaces the old one. Small messages, votes mostly, go
-//! over a stream of their own with priority, large ones over another: a vote does not wait behind a
-//! block. So two messages may overtake each other, and both may be lost with a connection; protocols
-//! tolerate that, as they do in the simulator.
+//! connections; a new authenticated connection replaces the old one. Small messages, votes mostly,
+//! go over a stream of their own with priority, large ones over another: a vote does not wait
+//! behind a block. So two messages may overtake each other, and both may be lost with a connection;
+//! protocols tolerate that, as they do in the simulator.
 
 mod connect;
 mod stream;
@@ -26,9 +26,9 @@ use crate::{
 
 pub(crate) use connect::{answer, dial};
 
-/// The longest body that goes over the stream of small messages. A vote is shorter, a block rarely: blocks
-/// stay in order among themselves, mostly, so that a follower seldom has to ask for one that is still on
-/// its way.
+/// The longest body that goes over the stream of small messages. A vote is shorter, a block rarely:
+/// blocks stay in order among themselves, mostly, so that a follower seldom has to ask for one that
+/// is still on its way.
 const SMALL_MAX: usize = 1 << 10;
 /// The most bytes of small messages that wait for one peer.
 const SMALL_OUT_MAX: usize = 4 << 20;
@@ -39,7 +39,8 @@ const LARGE_OUT_MAX: usize = 64 << 20;
 pub(crate) const OUT_MAX: usize = SMALL_OUT_MAX + LARGE_OUT_MAX;
 /// A link with more than this waiting for it is jammed.
 const JAMMED: usize = 8 << 20;
-/// The most bytes of either that wait for a peer that is not there: the newest, which it may still need.
+/// The most bytes of either that wait for a peer that is not there: the newest, which it may still
+/// need.
 const AWAY_MAX: usize = 1 << 20;
 /// The most bytes of one peer's small messages that wait to be handled here.
 const SMALL_IN_MAX: usize = 4 << 20;

@@ -61,8 +61,8 @@ impl Desk {
             }
         }
     }
-    /// Keeps the replies of a block until group `number` is durable. Replies that nobody here waits for
-    /// are dropped at once.
+    /// Keeps the replies of a block until group `number` is durable. Replies that nobody here waits
+    /// for are dropped at once.
     pub fn hold(&mut self, number: u64, mut replies: Vec<Reply>) {
         replies.retain(|reply| self.routes.contains_key(&reply.client));
         if !replies.is_empty() {

@@ -236,8 +236,8 @@ impl Driver {
         self.count().sent(packet.kind(), packet.bytes().len(), receivers);
     }
 
-    /// Takes commits back: a safety failure of the run, but the replica lives on. Everything stands still
-    /// while it waits for the disk and executes the ledger anew.
+    /// Takes commits back: a safety failure of the run, but the replica lives on. Everything stands
+    /// still while it waits for the disk and executes the ledger anew.
     fn revert(&mut self, to: byzlab_core::Height) {
         let from = self.executor.height();
         tracing::error!(me = %self.me, %from, %to, "commits are taken back");
@@ -245,7 +245,8 @@ impl Driver {
         self.hand_over();
         let (answer, reverted) = std::sync::mpsc::channel();
         self.log(LogJob::Revert { to, answer });
-        let Ok(gone) = reverted.recv() else { return }; // the storage failed; the word is on its way
+        // No answer: the storage failed, and the word is on its way.
+        let Ok(gone) = reverted.recv() else { return };
         self.executor = Executor::new(Box::<KvStore>::default());
         if let Err(error) = replay(&mut self.executor, &self.reader, to) {
             tracing::error!(me = %self.me, %error, "the ledger cannot be executed anew");
@@ -259,7 +260,8 @@ impl Driver {
         }
     }
 
-    /// What a turn has gathered leaves: batches to the replica, groups to the log, replies to clients.
+    /// What a turn has gathered leaves: batches to the replica, groups to the log, replies to
+    /// clients.
     fn finish_turn(&mut self) {
         for _ in 0..BATCHES_MAX {
             if let Some(waiting) = self.intake.change() {
@@ -294,8 +296,8 @@ impl Driver {
         (counters.executed, counters.leader) = (executed, leader);
     }
 
-    /// Whether so many links are jammed that a new batch would only queue up behind the old ones. Slow
-    /// peers alone, up to f of them, hold nothing up.
+    /// Whether so many links are jammed that a new batch would only queue up behind the old ones.
+    /// Slow peers alone, up to f of them, hold nothing up.
     fn is_jammed(&self) -> bool {
         self.links.jammed() > self.committee.faults()
     }

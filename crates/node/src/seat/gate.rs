@@ -6,8 +6,8 @@ use byzlab_core::{Packet, To};
 
 use crate::storage::Op;
 
-/// Gathers the operations of a turn into groups, and holds messages back until the groups before them are
-/// durable.
+/// Gathers the operations of a turn into groups, and holds messages back until the groups before
+/// them are durable.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     /// Operations of the group that is being gathered; its number is `handed + 1`.
