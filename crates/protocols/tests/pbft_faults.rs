@@ -94,6 +94,34 @@ fn everything_crashes_at_once_and_goes_on() {
 }
 
 #[test]
+fn timeouts_double_until_they_suffice() {
+    let mut scenario = scenario(4, 5);
+    // A decision takes three delays and the way to it as many; the first timeouts are shorter than one.
+    scenario.params = toml::from_str(&PARAMS.replace("400ms", "50ms")).unwrap();
+    scenario.network.delay = Delay::Constant(Span::ms(70));
+    scenario.stop.after = Span::seconds(40);
+    let outcome = simulate(&scenario);
+    assert_healed(&outcome, "slow network");
+    assert!(outcome.view_changes > 8, "{}", outcome.view_changes);
+}
+
+#[test]
+fn votes_that_overtake_the_new_view_are_not_lost() {
+    // With one of four down, the new view needs every vote, and asking for a lost one takes 100 ms and more.
+    for seed in 0..20 {
+        let mut scenario = scenario(4, seed);
+        scenario.sample = Span::ms(10);
+        scenario.clients.load.retry = Span::ms(100);
+        scenario.faults = vec![Fault::Crash { replica: ReplicaId(0), at: Time::ms(1_000) }];
+        scenario.stop.after = Span::seconds(7);
+        let outcome = simulate(&scenario);
+        let heights: Vec<_> = outcome.timeline.iter().map(|sample| sample.heights[3]).collect();
+        let outage = 10 * heights.chunk_by(|a, b| a == b).map(<[_]>::len).max().unwrap();
+        assert!(outage <= 600, "seed {seed}: {outage} ms");
+    }
+}
+
+#[test]
 fn a_partition_heals() {
     for seed in 0..20 {
         let mut scenario = scenario(4, seed);

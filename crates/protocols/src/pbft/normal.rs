@@ -217,12 +217,12 @@ impl Pbft {
         out: &mut Effects<Self>,
     ) {
         let view = self.view;
+        let claimed = Claimed { height, view, digest };
+        let prepared = Arc::new(Prepared { claimed, evidence: Evidence { phase, certificate } });
+        // Saved even if it is executed: the log must not lean on a ledger that may be cut back.
+        out.save(Entry::Prepared(prepared.clone()).record());
         let slot = self.slot_mut(height).expect("it was voted on");
         if slot.executed.is_none() {
-            let claimed = Claimed { height, view, digest };
-            let evidence = Evidence { phase, certificate };
-            let prepared = Arc::new(Prepared { claimed, evidence });
-            out.save(Entry::Prepared(prepared.clone()).record());
             slot.prepared = Some(prepared);
         }
         self.send_commit(To::All, height, digest, out);
