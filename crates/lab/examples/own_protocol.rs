@@ -14,9 +14,9 @@ use std::process::ExitCode;
 
 use byzlab::{
     core::{
-        Batch, BatchLimit, Block, BuildError, Claim, Committee, Digest, Effects, Entry, Height, Input,
-        Invalid, Message, Note, Proof, Protocol, Record, ReplicaId, Saved, Seat, Signature, Span, Time,
-        View, block::Head, codec,
+        Batch, BatchLimit, Block, BuildError, Claim, Committee, Digest, Effects, Entry, Height,
+        Input, Invalid, Message, Note, Proof, Protocol, Record, ReplicaId, Saved, Seat, Signature,
+        Span, Time, View, block::Head, codec,
     },
     protocols::kit::{Certificate, Tally},
 };
@@ -83,6 +83,9 @@ struct Unanimous {
     /// The block voted for, above the head.
     pending: Option<Block>,
     votes: Tally<Digest>,
+    /// What came for the height after the next: others may be one block ahead, and no more, for no
+    /// block is final without this replica's vote.
+    early: (Option<Batch>, Tally<Digest>),
 }
 
 impl Protocol for Unanimous {
@@ -99,7 +102,8 @@ impl Protocol for Unanimous {
         if let Some(block) = &pending {
             votes.settle(block.digest);
         }
-        Ok(Self { seat, params, head: saved.head, pending, votes })
+        let early = (None, Tally::new(n, n));
+        Ok(Self { seat, params, head: saved.head, pending, votes, early })
     }
 
     fn step(&mut self, _: Time, input: Input<Self>, out: &mut Effects<Self>) {
@@ -153,8 +157,19 @@ impl Unanimous {
         }
     }
 
-    fn on_propose(&mut self, from: ReplicaId, height: Height, batch: Batch, out: &mut Effects<Self>) {
-        if from != LEADER || height != self.head.height.next() || self.pending.is_some() {
+    fn on_propose(
+        &mut self,
+        from: ReplicaId,
+        height: Height,
+        batch: Batch,
+        out: &mut Effects<Self>,
+    ) {
+        let next = self.head.height.next();
+        if from == LEADER && height == next.next() {
+            self.early.0 = Some(batch);
+            return;
+        }
+        if from != LEADER || height != next || self.pending.is_some() {
             return out.drop(from, "propose", "not the leader's next block, or voted already");
         }
         let block = Block::chained(height, self.head.digest, from, batch, Proof::default());
@@ -174,11 +189,14 @@ impl Unanimous {
         signature: Signature,
         out: &mut Effects<Self>,
     ) {
-        if height != self.head.height.next() {
-            return out.drop(from, "vote", "for another height than the next");
-        }
-        if let Some(votes) = self.votes.add(from, block, signature) {
-            self.commit(&votes, out);
+        let next = self.head.height.next();
+        if height == next {
+            let full = self.votes.add(from, block, signature);
+            full.into_iter().for_each(|votes| self.commit(&votes, out));
+        } else if height == next.next() {
+            self.early.1.add(from, block, signature); // not settled, so it cannot be full
+        } else {
+            out.drop(from, "vote", "for a height that is final, or far ahead");
         }
     }
 
@@ -188,7 +206,11 @@ impl Unanimous {
         self.head = block.head();
         out.commit(block);
         let n = self.seat.committee.size();
-        self.votes = Tally::new(n, n);
-        self.want(out);
+        let (batch, votes) = std::mem::replace(&mut self.early, (None, Tally::new(n, n)));
+        self.votes = votes;
+        match batch {
+            Some(batch) => self.on_propose(LEADER, self.head.height.next(), batch, out),
+            None => self.want(out),
+        }
     }
 }

@@ -11,6 +11,8 @@
 //! **Liveness** does too: when the server stops, the system stops. That is the point of the
 //! baseline.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Effects, Height, Input, Invalid,
@@ -22,6 +24,9 @@ use serde::{Deserialize, Serialize};
 
 /// The most blocks that one asking brings.
 const ANSWER_BLOCKS_MAX: u32 = 16;
+/// How far above the ledger a block may be that came before its turn: hosts promise no order, and
+/// small messages overtake large ones.
+const EARLY_BLOCKS_MAX: u64 = 32;
 /// How many signed blocks are saved before the older ones, long in the ledger, are forgotten.
 const SAVED_BLOCKS: u64 = 64;
 
@@ -98,6 +103,8 @@ pub struct Central {
     heard: Height,
     /// The highest block asked for, so that a gap is asked for once.
     asked: Height,
+    /// Blocks that came before their turn, at most [`EARLY_BLOCKS_MAX`] above the ledger.
+    early: BTreeMap<Height, Block>,
 }
 
 impl Protocol for Central {
@@ -113,7 +120,8 @@ impl Protocol for Central {
         let signed = saved.records.last().map(Record::read::<Block>).transpose()?;
         let heard = signed.as_ref().map_or(saved.head.height, |b| b.height.max(saved.head.height));
         let (head, asked) = (saved.head, saved.head.height);
-        Ok(Self { seat, params, server, head, signed, heard, asked })
+        let early = BTreeMap::new();
+        Ok(Self { seat, params, server, head, signed, heard, asked, early })
     }
 
     fn step(&mut self, now: Time, input: Input<Self>, out: &mut Effects<Self>) {
@@ -202,7 +210,12 @@ impl Central {
             return out.drop(from, "block", "not by the server");
         }
         self.heard = self.heard.max(block.height);
-        if block.height == self.head.height.next() {
+        if block.height > self.head.height
+            && block.height.0 <= self.head.height.0 + EARLY_BLOCKS_MAX
+        {
+            self.early.insert(block.height, block);
+        }
+        while let Some(block) = self.early.remove(&self.head.height.next()) {
             if block.parent != self.head.digest {
                 return out.drop(from, "block", "it does not extend what the server signed before");
             }

@@ -9,8 +9,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use byzlab_core::{
     Action, Batch, Block, Claim, Committee, Entry, Event, Packet, Reference, Replica, ReplicaId,
-    Saved, Scheme, Seal, Seat, Signer, Span, Time, To, Transaction,
-    crypto::SimulatedVerifier,
+    Saved, Scheme, Seal, Seat, Signer, Span, Time, To, Transaction, crypto::SimulatedVerifier,
     random::Stream,
 };
 
@@ -153,7 +152,8 @@ impl Pump {
 fn mutate(stream: &mut Stream, bytes: &[u8], other: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..=stream.below(2) {
-        let Some(at) = (!bytes.is_empty()).then(|| stream.below(bytes.len() as u64) as usize) else {
+        let Some(at) = (!bytes.is_empty()).then(|| stream.below(bytes.len() as u64) as usize)
+        else {
             break;
         };
         match stream.below(6) {
@@ -179,7 +179,11 @@ fn no_protocol_panics_or_forks_under_a_liar() {
         let mut pump = Pump::new(*entry);
         pump.turn(3000);
         let committed = pump.seated[0].ledger.len();
-        assert!(committed > 0, "{}: the pump commits nothing, so the test shows nothing", entry.name);
+        assert!(
+            committed > 0,
+            "{}: the pump commits nothing, so the test shows nothing",
+            entry.name
+        );
         let seen = std::mem::take(&mut pump.seen);
         let mut stream = Stream::new(SEED, entry.name);
         for round in 0..6000u64 {
