@@ -1,10 +1,11 @@
-//! Tests of what is decided by messages and blocks alone: claims, the set O, audits.
+//! Tests of what is decided by messages and blocks alone: claims, the set O, audits, certificates' sizes.
 
 use std::sync::Arc;
 
 use byzlab_core::{
-    Accelerator, Batch, Block, Claim, Committee, Digest, Height, Invalid, Message as _, Proof,
-    Reference, ReplicaId, Scheme, Signature, Signer, Transaction, View, block::Head,
+    Accelerator, Action, Batch, Block, Claim, Committee, Digest, Event, Height, Invalid, Machine,
+    Message as _, Note, Packet, Proof, Reference, Replica, ReplicaId, Saved, Scheme, Seat,
+    Signature, Signer, Time, Transaction, View, block::Head,
 };
 
 use super::{
@@ -289,4 +290,59 @@ fn genesis_is_stable_on_its_own_chain_alone() {
     let mut moved = four.stable(8);
     moved.head.height = Height(9);
     assert!(!four.accepts(0, &Message::Stable(Arc::new(moved))));
+}
+
+/// What a replica that hears `messages` notes about those it drops.
+fn dropped(four: &Four, messages: &[(u16, Message)]) -> Vec<&'static str> {
+    let committee = Arc::new(four.committee.clone());
+    let (seat, saved) = (Seat::new(ReplicaId(0), committee.clone()), Saved::nothing(&committee));
+    let params = super::Params::default();
+    let mut machine =
+        Machine::<super::Pbft>::new(seat, four.signers[0].clone(), params, saved).expect("good");
+    let mut actions = Vec::new();
+    machine.handle(Time::ZERO, Event::Start, &mut actions);
+    for (from, message) in messages {
+        let packet = Packet::outgoing(ReplicaId(*from), message);
+        machine.handle(Time::ZERO, Event::Packet(packet), &mut actions);
+        if let Some(&Action::Verify { ticket, .. }) = actions.last() {
+            machine.handle(Time::ZERO, Event::Verdict { ticket, holds: true }, &mut actions);
+        }
+    }
+    let why = |action: &Action| match action {
+        Action::Note(Note::Dropped { why, .. }) => Some(*why),
+        _ => None,
+    };
+    actions.iter().filter_map(why).collect()
+}
+
+#[test]
+fn certificates_below_the_quorum_are_dropped() {
+    let four = Four::new();
+    let small = "a certificate below the quorum";
+    let head = four.stable(64).head;
+    let stable = |by: &[usize]| {
+        let statement = checkpoint_statement(&four.committee, head);
+        Message::Stable(Arc::new(Stable { head, certificate: four.certificate(by, &statement) }))
+    };
+    assert_eq!(dropped(&four, &[(1, stable(&[0, 1, 2]))]), [""; 0]);
+    assert_eq!(dropped(&four, &[(1, stable(&[0, 1]))]), [small]);
+
+    let mut change = four.view_change(3, 1, 0, &[claimed(5, 0, 1)]);
+    let good = Message::ViewChange(Arc::new(change.clone()));
+    assert_eq!(dropped(&four, &[(3, good)]), [""; 0]);
+    change.evidence = vec![four.evidence(&[0, 3], Phase::Prepare, &claimed(5, 0, 1))];
+    assert_eq!(dropped(&four, &[(3, Message::ViewChange(Arc::new(change)))]), [small]);
+
+    let changes = changes(&four);
+    let new_view = |of: &[(u16, ViewChange)]| Message::NewView(Arc::new(four.new_view(2, of)));
+    assert_eq!(dropped(&four, &[(2, new_view(&changes))]), [""; 0]);
+    assert_eq!(dropped(&four, &[(2, new_view(&changes[1..]))]), [small]);
+}
+
+#[test]
+fn slots_begin_above_what_is_stable_and_executed() {
+    let head = |height| Head { height: Height(height), digest: Digest::default() };
+    let base = |stable, executed| super::log::base(head(stable), head(executed), 10).0;
+    assert_eq!((base(8, 12), base(8, 8), base(8, 3)), (8, 8, 3));
+    assert_eq!((base(20, 10), base(20, 9)), (10, 20), "not below by more than a window");
 }
