@@ -45,8 +45,8 @@
 //! is at hand: an honest replica prepares only a batch that it holds and has saved.
 //!
 //! # Deviations from the paper
-//! - Requests come in batches, as in §5/§6 of the paper's system; a height is a batch. Clients talk to the host
-//!   (§4.1), which suspects nobody: that transactions wait is what starts the timer here.
+//! - Requests come in batches, as in the authors' journal version (TOCS 20(4), 2002); a height is a batch.
+//!   Clients talk to the host (§4.1); that transactions wait there is what starts the timer here.
 //! - The primary's pre-prepare carries its *prepare* signature. So certificates are signatures under one
 //!   statement, and a quorum of q takes the place of "2f that match the pre-prepare". Quorums are computed
 //!   for any n, not only 3f + 1.
