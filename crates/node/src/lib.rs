@@ -1,6 +1,6 @@
 //! The QUIC host: the same protocols as in simulation, on real sockets, disks and clocks.
 //!
-//! A *seat* is one replica with everything around it: [links](links) to its peers, a verifier
+//! A *seat* is one replica with everything around it: links to its peers, a verifier
 //! thread, a log thread over its [ledger and consensus log](storage), a mempool, a gateway for
 //! clients, and a loop of ten lines that takes an event, lets the replica handle it, and performs
 //! the actions.

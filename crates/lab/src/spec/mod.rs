@@ -2,7 +2,7 @@
 //!
 //! An experiment is one TOML file. Unknown keys, unknown names and ill-typed values are errors that
 //! name the key, its place and the known ones. What a file *means* is an
-//! [`Experiment`](crate::Experiment); nothing else travels further.
+//! [`Experiment`](crate::experiment::Experiment); nothing else travels further.
 //!
 //! | section | says |
 //! |---|---|
