@@ -5,6 +5,7 @@
 //!   manifest.json    what made these results: spec digest, commit, toolchain, machine (`Manifest`)
 //!   spec.toml        the resolved experiment file: every default filled in; it runs again as it is
 //!   records.jsonl    one `Record` a run, one a line, in order of run number
+//!   trace-N.bin      what `byzlab replay` finds the first differing event of run N by
 //!   *.csv            the data of one figure each, one observation a row
 //!   report.html      made from the files above and from nothing else
 //!   ledgers/         the replicas' folders of runs on `quic`, if the experiment keeps them
@@ -21,7 +22,7 @@ use anyhow::{Context, Result};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::record::Record;
+use crate::record::{Record, steps_file};
 
 /// The manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -186,6 +187,24 @@ impl Folder {
         }
         records.sort_by_key(|record| record.run);
         Ok(records)
+    }
+    /// Writes a run's [steps](Record::steps), if it has any.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_steps(&self, record: &Record) -> Result<()> {
+        if record.steps.is_empty() {
+            return Ok(());
+        }
+        let path = self.0.join(steps_file(record.run));
+        let bytes: Vec<u8> = record.steps.iter().flat_map(|step| step.to_le_bytes()).collect();
+        fs::write(&path, bytes).with_context(|| format!("cannot write {}", path.display()))
+    }
+    /// A run's [steps](Record::steps); none if their file is missing.
+    pub fn steps(&self, run: usize) -> Vec<u16> {
+        let bytes = fs::read(self.0.join(steps_file(run))).unwrap_or_default();
+        let (steps, _) = bytes.as_chunks::<2>();
+        steps.iter().map(|&step| u16::from_le_bytes(step)).collect()
     }
     fn read(&self, name: &str) -> Result<String> {
         let path = self.0.join(name);

@@ -65,6 +65,15 @@ pub struct Record {
     /// The trace digest on the way, so that a replay can say where it parted; empty on hosts that
     /// cannot replay.
     pub checkpoints: Vec<Checkpoint>,
+    /// The low 16 bits of the digest after each event of a simulation, up to a bound: not in the line of
+    /// JSON but in a file of its own, [`steps_file`].
+    #[serde(skip)]
+    pub steps: Vec<u16>,
+}
+
+/// The file in a results folder that holds [`Record::steps`] of a run, each as two bytes, low one first.
+pub fn steps_file(run: usize) -> String {
+    format!("trace-{run}.bin")
 }
 
 /// What `byzlab run --json` prints of a run: these fields, no more.
@@ -261,6 +270,7 @@ impl Record {
             figures: outcome.figures.clone(),
             expectations: Vec::new(),
             checkpoints: Vec::new(),
+            steps: Vec::new(),
             summary: Summary::of(identity, outcome, wall_s),
         }
     }

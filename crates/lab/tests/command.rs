@@ -95,10 +95,16 @@ fn runs_repeat_whatever_the_number_of_jobs_and_replay_says_so() {
     let text = fs::read_to_string(&records).unwrap();
     let digest = a[1].summary.trace_digest.clone().unwrap();
     fs::write(&records, text.replace(&digest, "0123456789abcdef")).unwrap();
+    let steps = path("a").join("trace-1.bin");
+    let mut bytes = fs::read(&steps).unwrap();
+    bytes[2 * 17] ^= 1;
+    fs::write(&steps, bytes).unwrap();
     let output = byzlab(&dir, &["replay", "a"]);
     assert_eq!(code(&output), 1, "{}", stdout(&output));
     assert!(stdout(&output).contains("DIFFERS  run 1"), "{}", stdout(&output));
     assert!(stdout(&output).contains("equal up to event"), "{}", stdout(&output));
+    let exactly = "the first event that differs is number 17, now at ";
+    assert!(stdout(&output).contains(exactly), "{}", stdout(&output));
 
     // Results are not overwritten, and a report can be made again.
     let output = byzlab(&dir, &["run", "tiny.toml", "--out", "b"]);

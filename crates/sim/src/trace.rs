@@ -9,6 +9,8 @@ use byzlab_core::{Time, random::fold};
 
 /// The most checkpoints that are kept; when there are more, every other one is dropped.
 pub const POINTS_MAX: usize = 4096;
+/// The most events of which [`Trace::steps`] keeps the digest.
+pub const STEPS_MAX: usize = 1 << 20;
 /// The most events that are recorded one by one.
 pub const WINDOW_MAX: usize = 1 << 16;
 /// The targets of [`TraceEvent`]s from here on are clients.
@@ -46,6 +48,9 @@ pub struct TraceEvent {
 pub struct Trace {
     /// Checkpoints, evenly spread, at most [`POINTS_MAX`]; the last one is the run's end.
     pub points: Vec<TracePoint>,
+    /// The low 16 bits of the digest after each of the first [`STEPS_MAX`] events: enough to say at
+    /// which event two runs part.
+    pub steps: Vec<u16>,
     /// The events of the asked-for window.
     pub window: Vec<TraceEvent>,
 }
@@ -141,6 +146,9 @@ impl Tracer {
             let (number, what) = (self.events, kind.name());
             self.trace.window.push(TraceEvent { number, at, target, what, fingerprint });
         }
+        if self.trace.steps.len() < STEPS_MAX {
+            self.trace.steps.push(self.digest as u16);
+        }
         self.events += 1;
         self.at = at;
         if self.events == self.next {
@@ -192,6 +200,9 @@ mod tests {
         assert!(from <= 54_321 && 54_321 < to && to - from <= 64, "{from}..{to}");
         let (from, to) = trace(99_999, None).parts_from(&good.points).expect("shorter");
         assert!(from <= 99_999 && to == 100_000, "{from}..{to}");
+        let other = trace(100_000, Some(54_321));
+        let first = good.steps.iter().zip(&other.steps).position(|(a, b)| a != b);
+        assert_eq!(first, Some(54_321));
         assert_eq!(good.window.iter().map(|event| event.number).collect::<Vec<_>>(), [3, 4]);
     }
 }

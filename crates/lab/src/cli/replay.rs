@@ -49,32 +49,49 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
     let cases: Vec<Case> = experiment.cases.into_iter().filter(wanted).collect();
     ensure!(!cases.is_empty(), "{} holds no such simulation", folder.path().display());
     let bars = Bars::new(&cases);
-    let mut new = Vec::new();
-    let mut take = |record| {
-        new.push(record);
+    let (mut text, mut differ) = (String::new(), 0);
+    let mut take = |new: Record| {
+        let case = cases.iter().find(|case| case.run == new.run).context("it was run")?;
+        let old = old.iter().find(|old| old.run == new.run).context("it was found before")?;
+        match parting(old, &new) {
+            None => text += &format!("same     {}: {}\n", host::describe(case), digest(&new)),
+            Some(how) => {
+                differ += 1;
+                let event = event(case, &folder.steps(new.run), &new.steps)?;
+                text += &format!("DIFFERS  {}: {how}\n{event}", host::describe(case));
+            }
+        }
         Ok(())
     };
     let done = runner::run_all(&cases, jobs(arguments.jobs), folder.path(), &bars, &mut take);
     bars.finish();
     done?;
-    let (mut text, mut differ) = (String::new(), 0);
-    for (case, new) in cases.iter().zip(&new) {
-        let old =
-            old.iter().find(|record| record.run == case.run).context("it was found before")?;
-        match parting(old, new) {
-            None => text += &format!("same     {}: {}\n", host::describe(case), digest(new)),
-            Some(how) => {
-                differ += 1;
-                text += &format!("DIFFERS  {}: {how}\n", host::describe(case));
-            }
-        }
-    }
     if differ > 0 && manifest.lock_digest != crate::manifest::lock_digest() {
         text +=
             "the program was built with other dependencies than the one that gave these results\n";
     }
-    say(&format!("{text}{} of {} runs gave the same digest\n", new.len() - differ, new.len()))?;
+    let (same, all) = (cases.len() - differ, cases.len());
+    say(&format!("{text}{same} of {all} runs gave the same digest\n"))?;
     Ok(Found::good_if(differ == 0))
+}
+
+/// In words, the first event that is not as it was; nothing if the steps do not reach it.
+fn event(case: &Case, old: &[u16], new: &[u16]) -> Result<String> {
+    let Some(number) = old.iter().zip(new).position(|(old, new)| old != new) else {
+        return Ok(String::new());
+    };
+    let accelerator = host::accelerator(&case.spec.accelerator, Some(1));
+    let event = host::sim::event(case, accelerator, number as u64)?;
+    let now = event.context("the event was there a moment ago")?;
+    Ok(format!(
+        "         the first event that differs is number {number}, now at {}: {} to {}\n",
+        now.at,
+        now.what,
+        match now.target.checked_sub(byzlab_sim::trace::CLIENT_BASE) {
+            Some(client) => format!("client {client}"),
+            None => format!("replica {}", now.target),
+        },
+    ))
 }
 
 fn digest(record: &Record) -> &str {

@@ -80,7 +80,9 @@ fn record_all(
     folder.write_manifest(&manifest)?;
     let mut file = folder.append_records()?;
     let mut records = Vec::with_capacity(experiment.cases.len());
-    let mut take = |record: Record| {
+    let mut take = |mut record: Record| {
+        folder.write_steps(&record)?;
+        record.steps = Vec::new();
         serde_json::to_writer(&mut file, &record).context("cannot write a record")?;
         file.write_all(b"\n").and_then(|()| file.flush()).context("cannot write a record")?;
         if arguments.json {

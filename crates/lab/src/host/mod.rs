@@ -40,13 +40,16 @@ pub fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Record> {
     let started = Instant::now();
-    let (outcome, checkpoints) = match case.host {
+    let (outcome, trace) = match case.host {
         Host::Sim => sim::run(case, accelerator, progress),
-        Host::Quic => quic::run(case, accelerator, scratch, progress).map(|o| (o, Vec::new())),
+        Host::Quic => {
+            quic::run(case, accelerator, scratch, progress).map(|o| (o, Default::default()))
+        }
     }
     .with_context(|| describe(case))?;
     let mut record = Record::of(case.identity(), &outcome, started.elapsed().as_secs_f64());
-    record.checkpoints = checkpoints;
+    record.checkpoints = sim::checkpoints(&trace);
+    record.steps = trace.steps;
     let about_it = case.spec.expect.iter().filter(|expectation| expectation.is_about(&record));
     record.expectations = about_it.map(|expectation| expectation.judge(&record)).collect();
     Ok(record)

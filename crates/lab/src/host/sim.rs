@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use byzlab_core::{Accelerator, ReplicaId, Time, outcome::Outcome};
 use byzlab_sim::{
     Bandwidth, Clients, Delay, Fault, Matrix, MempoolLimit, Mining, Network, Peers, Scenario,
-    Stabilisation, Stop,
+    Stabilisation, Stop, Trace, TraceEvent,
 };
 use toml::Table;
 
@@ -28,17 +28,36 @@ pub fn run(
     case: &Case,
     accelerator: Arc<dyn Accelerator>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Outcome, Vec<Checkpoint>)> {
+) -> Result<(Outcome, Trace)> {
     let scenario = scenario(case, accelerator)?;
     let mut tell = |p: byzlab_sim::Progress| {
         let share = p.now.as_secs_f64() / p.end.as_secs_f64().max(1e-9);
         progress(Progress { share, transactions: p.transactions });
     };
-    let (outcome, trace) = byzlab_sim::run_traced(&scenario, &mut tell)?;
+    Ok(byzlab_sim::run_traced(&scenario, &mut tell)?)
+}
+
+/// The checkpoints of a trace that a record keeps: evenly spread, the last one the run's end.
+pub fn checkpoints(trace: &Trace) -> Vec<Checkpoint> {
     let stride = trace.points.len().div_ceil(CHECKPOINTS_MAX).max(1);
     let last = trace.points.len().saturating_sub(1);
     let kept = trace.points.iter().enumerate().filter(|(i, _)| i % stride == 0 || *i == last);
-    Ok((outcome, kept.map(|(_, &point)| point.into()).collect()))
+    kept.map(|(_, &point)| point.into()).collect()
+}
+
+/// Simulates a case again and gives its event number `number`, from 0; none if it ends before.
+///
+/// # Errors
+/// As [`run`].
+pub fn event(
+    case: &Case,
+    accelerator: Arc<dyn Accelerator>,
+    number: u64,
+) -> Result<Option<TraceEvent>> {
+    let mut scenario = scenario(case, accelerator)?;
+    scenario.window = Some(number..number + 1);
+    let (_, trace) = byzlab_sim::run_traced(&scenario, &mut |_| {})?;
+    Ok(trace.window.first().copied())
 }
 
 /// The scenario that a case describes.

@@ -1,9 +1,9 @@
 //! Keeping up: what a replica does that was away, lost messages, or lacks blocks.
 //!
-//! An idle replica asks one other now and then. A replica for which something is under way and nothing happens says where it stands ([`Status`]); each
-//! other answers with what it lacks: the stable checkpoint, the new view, votes, and how high the ledger is,
-//! from which [`Sync`](crate::kit::Sync) goes on. This is the paper's retransmission, driven by the
-//! receiver.
+//! An idle replica asks one other now and then. A replica for which something is under way and nothing
+//! happens says where it stands ([`Status`]); each other answers with what it lacks: the stable
+//! checkpoint, the new view, votes, and how high the ledger is, from which [`Sync`](crate::kit::Sync) goes
+//! on. This is the paper's retransmission, driven by the receiver.
 
 use byzlab_core::{Block, Digest, Effects, Height, Note, ReplicaId, Time, To};
 

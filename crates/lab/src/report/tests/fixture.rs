@@ -146,6 +146,7 @@ pub fn record(run: usize, b: Behaviour, host: &str, seed: u64) -> Record {
             holds: true,
             seen: "4 of 4 replicas have one head".into(),
         }],
+        steps: Vec::new(),
         checkpoints: Vec::new(),
     }
 }
