@@ -7,6 +7,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use curve25519_dalek::{EdwardsPoint, Scalar};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
 
@@ -117,14 +118,15 @@ pub struct Signer(Secret);
 
 #[derive(Clone)]
 enum Secret {
-    Ed25519(Arc<ed25519_zebra::SigningKey>),
+    Ed25519(Arc<(ed25519_zebra::SigningKey, Expanded)>),
     Simulated { public: PublicKey, salt: Digest },
 }
 
 impl Signer {
     /// An Ed25519 signer from its 32 secret bytes.
     pub fn ed25519(secret: [u8; 32]) -> Self {
-        Self(Secret::Ed25519(Arc::new(ed25519_zebra::SigningKey::from(secret))))
+        let key = ed25519_zebra::SigningKey::from(secret);
+        Self(Secret::Ed25519(Arc::new((key, Expanded::new(&secret)))))
     }
     /// The signer called `name` in the run seeded by `seed`: the same key on every machine.
     ///
@@ -145,16 +147,63 @@ impl Signer {
     /// The key that checks what this signer signs.
     pub fn public(&self) -> PublicKey {
         match &self.0 {
-            Secret::Ed25519(key) => PublicKey(key.verification_key().into()),
+            Secret::Ed25519(key) => PublicKey(key.0.verification_key().into()),
             Secret::Simulated { public, .. } => *public,
         }
     }
     /// Signs `bytes` as they are. Deterministic.
     pub fn sign(&self, bytes: &[u8]) -> Signature {
         match &self.0 {
-            Secret::Ed25519(key) => Signature(key.sign(bytes).into()),
+            Secret::Ed25519(key) => Signature(key.0.sign(bytes).into()),
             Secret::Simulated { public, salt } => simulated_tag(salt, public, bytes),
         }
+    }
+    /// Signs each of `messages`: the signatures that [`sign`](Self::sign) gives, for less work each.
+    /// In Ed25519 there is one inversion in the field for all of them, instead of one each.
+    pub fn sign_many(&self, messages: &[&[u8]]) -> Vec<Signature> {
+        match &self.0 {
+            Secret::Ed25519(key) => key.1.sign_many(&self.public(), messages),
+            Secret::Simulated { .. } => messages.iter().map(|bytes| self.sign(bytes)).collect(),
+        }
+    }
+}
+
+/// An Ed25519 secret as RFC 8032 §5.1.5 expands it: what signing in bulk needs and zebra keeps to
+/// itself.
+#[derive(Clone)]
+struct Expanded {
+    s: Scalar,
+    prefix: [u8; 32],
+}
+
+impl Expanded {
+    fn new(secret: &[u8; 32]) -> Self {
+        let (mut s, mut prefix) = ([0; 32], [0; 32]);
+        let hash = sha2::Sha512::digest(secret);
+        s.copy_from_slice(&hash[..32]);
+        prefix.copy_from_slice(&hash[32..]);
+        let s = Scalar::from_bytes_mod_order(curve25519_dalek::scalar::clamp_integer(s));
+        Self { s, prefix }
+    }
+    /// RFC 8032 §5.1.6 for each message, in constant time but for the lengths.
+    fn sign_many(&self, public: &PublicKey, messages: &[&[u8]]) -> Vec<Signature> {
+        let hash = |parts: &[&[u8]]| {
+            let mut hasher = sha2::Sha512::new();
+            parts.iter().for_each(|part| hasher.update(part));
+            Scalar::from_bytes_mod_order_wide(&hasher.finalize().into())
+        };
+        let nonces: Vec<Scalar> = messages.iter().map(|m| hash(&[&self.prefix, m])).collect();
+        let points: Vec<EdwardsPoint> = nonces.iter().map(EdwardsPoint::mul_base).collect();
+        let points = EdwardsPoint::compress_batch_alloc(&points);
+        let sign = |((r, point), message): ((&Scalar, _), &&[u8])| {
+            let point: curve25519_dalek::edwards::CompressedEdwardsY = point;
+            let k = hash(&[&point.0, &public.0, message]);
+            let mut signature = Signature::default();
+            signature.0[..32].copy_from_slice(&point.0);
+            signature.0[32..].copy_from_slice((r + k * self.s).as_bytes());
+            signature
+        };
+        nonces.iter().zip(points).zip(messages).map(sign).collect()
     }
 }
 
@@ -215,4 +264,34 @@ pub fn registrable(key: &PublicKey) -> bool {
     canonical
         && ed25519_zebra::VerificationKey::try_from(key.0).is_ok()
         && !verify_ed25519(key, b"byzlab/small-order", &Signature(trivial))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_signatures_are_those_that_one_at_a_time_would_be() {
+        let long = vec![7; 1000];
+        let messages: [&[u8]; 5] = [b"", b"a", &[0; 64], &long, b"a"];
+        for scheme in [Scheme::Ed25519, Scheme::Simulated] {
+            for name in ["client/0", "client/1"] {
+                let signer = Signer::seeded(scheme, 3, name);
+                let alone: Vec<_> = messages.iter().map(|bytes| signer.sign(bytes)).collect();
+                assert_eq!(signer.sign_many(&messages), alone);
+            }
+            assert!(Signer::seeded(scheme, 3, "client/0").sign_many(&[]).is_empty());
+        }
+    }
+
+    #[test]
+    fn many_signatures_are_those_of_rfc_8032() {
+        // §7.1, test 2.
+        let secret = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb";
+        let signature = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
+                         085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
+        let secret: Digest = secret.parse().unwrap();
+        let signed = Signer::ed25519(secret.0).sign_many(&[&[0x72]]);
+        assert_eq!(signed, [signature.parse().unwrap()]);
+    }
 }

@@ -220,30 +220,32 @@ impl Client {
     }
     fn send_backlog(&mut self, now: Time) -> Vec<Submission> {
         let room = OUTSTANDING_MAX.saturating_sub(self.waiting.len()).min(self.backlog.len());
-        let mut transactions = Vec::with_capacity(room);
-        for intended in self.backlog.drain(..room) {
-            let overhead = Transaction::overhead(self.committee.client_signatures);
-            let length = (self.load.transaction_bytes as usize).saturating_sub(overhead).max(8);
-            let mut payload = vec![0; length];
-            payload[..8].copy_from_slice(&self.stream.below(self.load.keys.max(1)).to_le_bytes());
-            // The value need not be random to a protocol, but must differ from the next one.
-            let value = &mut payload[8..];
-            let word = self.sequence.to_le_bytes();
-            value.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&word[..chunk.len()]));
-            let transaction =
-                Transaction::new(&self.committee, &self.signer, self.sequence, &payload);
+        if room == 0 {
+            return Vec::new();
+        }
+        let payloads: Vec<_> = (self.sequence..).take(room).map(|n| self.payload(n)).collect();
+        let transactions =
+            Transaction::many(&self.committee, &self.signer, self.sequence, payloads);
+        for (intended, transaction) in self.backlog.drain(..room).zip(&transactions) {
             let waiting =
                 Waiting { intended, transaction: transaction.clone(), replies: Vec::new() };
             self.waiting.insert(self.sequence, waiting);
             self.retries.push_back((now + self.load.retry, self.sequence));
             self.sequence += 1;
             self.submitted += 1;
-            transactions.push(transaction);
-        }
-        if transactions.is_empty() {
-            return Vec::new();
         }
         vec![Submission { to: self.leader, transactions }]
+    }
+    /// A write to a key that is drawn from the stream. Its value need not be random to a protocol,
+    /// but must differ from the next one.
+    fn payload(&mut self, sequence: u64) -> Vec<u8> {
+        let overhead = Transaction::overhead(self.committee.client_signatures);
+        let length = (self.load.transaction_bytes as usize).saturating_sub(overhead).max(8);
+        let mut payload = vec![0; length];
+        payload[..8].copy_from_slice(&self.stream.below(self.load.keys.max(1)).to_le_bytes());
+        let word = sequence.to_le_bytes();
+        payload[8..].chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&word[..chunk.len()]));
+        payload
     }
     fn due_again(&mut self, now: Time) -> Vec<Transaction> {
         let mut due = Vec::new();
