@@ -73,11 +73,11 @@ pub(super) fn kept(group: &Group) -> Option<f64> {
     (before > 0.0).then(|| after / before)
 }
 
-/// The longest stretch of whole intervals without a commit after the first commit.
+/// The longest stretch of whole intervals without a commit after the first commit, while clients send.
 pub(super) fn longest_pause(run: &Record) -> Option<f64> {
     let mut last_commit = None;
     let mut longest: Option<f64> = None;
-    for (_, moment) in intervals(run) {
+    for (_, moment) in intervals(run).take_while(|(_, moment)| moment.at_s <= run.load_s.1) {
         if moment.committed_transactions > 0 {
             last_commit = Some(moment.at_s);
         }
