@@ -5,8 +5,8 @@
 //! waits.
 
 use std::{
-    collections::BTreeSet,
-    mem,
+    borrow::Cow,
+    hash::{BuildHasher, Hasher, RandomState},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -15,9 +15,7 @@ use std::{
     thread,
 };
 
-use byzlab_core::{
-    Accelerator, Claim, Committee, Digest, Packet, Ticket, Transaction, crypto::sha256_of,
-};
+use byzlab_core::{Accelerator, Claim, Committee, Packet, Ticket, Transaction};
 
 use crate::{
     budget::Share,
@@ -26,8 +24,10 @@ use crate::{
 
 /// The most claims proven in one call, more or less: a job is never split.
 const BATCH_CLAIMS: usize = 16_384;
-/// Proven claims that are remembered: this many of the newest, and up to as many older ones.
-const PROVEN_MAX: usize = 1 << 16;
+/// The most proven claims that are remembered, a multiple of [`WAYS`]: 2 MiB of names.
+const PROVEN_MAX: usize = 1 << 17;
+/// Names that stand side by side in one line of a processor's cache.
+const WAYS: usize = 4;
 
 /// Something to prove. Each holds a share of its sender's budget until it is judged.
 #[derive(Debug)]
@@ -72,6 +72,14 @@ pub(crate) fn start(
     Ok(Verifier { jobs: sender, proofs, thread })
 }
 
+/// Claims to be proven in one call.
+#[derive(Default)]
+struct Batch {
+    claims: Vec<Claim>,
+    /// The name of each, where it has one.
+    names: Vec<Option<u128>>,
+}
+
 struct Worker {
     committee: Arc<Committee>,
     accelerator: Arc<dyn Accelerator>,
@@ -90,13 +98,13 @@ struct Part {
 impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
         while let Ok(first) = jobs.recv() {
-            let (mut parts, mut claims) = (Vec::new(), Vec::new());
+            let (mut parts, mut batch) = (Vec::new(), Batch::default());
             let mut next = Some(first);
             while let Some(job) = next {
-                parts.push(self.part(job, &mut claims));
-                next = if claims.len() < BATCH_CLAIMS { jobs.try_recv().ok() } else { None };
+                parts.push(self.part(job, &mut batch));
+                next = if batch.claims.len() < BATCH_CLAIMS { jobs.try_recv().ok() } else { None };
             }
-            let verdicts = self.prove(&claims);
+            let verdicts = self.prove(&batch);
             for part in parts {
                 if self.events.send(part.judge(&verdicts)).is_err() {
                     return;
@@ -105,41 +113,45 @@ impl Worker {
         }
     }
     /// Takes a job's claims into the batch, but for those that were proven before.
-    fn part(&mut self, job: Job, batch: &mut Vec<(Claim, Option<Digest>)>) -> Part {
-        let mut place = |claim: &Claim| {
-            let name = name_of(claim);
-            if name.is_some_and(|name| self.proven.contains(&name)) {
-                self.proofs.remembered.fetch_add(1, Ordering::Relaxed);
+    fn part(&self, job: Job, batch: &mut Batch) -> Part {
+        let mut remembered = 0;
+        let mut place = |claim: Cow<Claim>| {
+            let name = self.proven.name_of(&claim);
+            if name.is_some_and(|name| self.proven.contains(name)) {
+                remembered += 1;
                 return Part::KNOWN_GOOD;
             }
-            batch.push((claim.clone(), name));
-            Ok(batch.len() - 1)
+            batch.claims.push(claim.into_owned());
+            batch.names.push(name);
+            Ok(batch.claims.len() - 1)
         };
         let claims = match &job {
-            Job::Packet { packet, .. } => packet.known_claims().iter().map(place).collect(),
+            Job::Packet { packet, .. } => {
+                packet.known_claims().iter().map(|claim| place(Cow::Borrowed(claim))).collect()
+            }
             Job::Transactions { transactions, .. } => transactions
                 .iter()
                 .map(|transaction| match transaction.claim(&self.committee) {
-                    Ok(Some(claim)) => place(&claim),
+                    Ok(Some(claim)) => place(Cow::Owned(claim)),
                     Ok(None) => Part::KNOWN_GOOD,
                     Err(_) => Err(false),
                 })
                 .collect(),
         };
+        self.proofs.remembered.fetch_add(remembered, Ordering::Relaxed);
         Part { job, claims }
     }
-    fn prove(&mut self, batch: &[(Claim, Option<Digest>)]) -> Vec<bool> {
-        if batch.is_empty() {
+    fn prove(&mut self, batch: &Batch) -> Vec<bool> {
+        if batch.claims.is_empty() {
             return Vec::new();
         }
-        let claims: Vec<_> = batch.iter().map(|(claim, _)| claim.clone()).collect();
-        let verdicts = self.accelerator.check(&claims);
-        let names = batch.iter().filter_map(|(_, name)| *name);
-        self.proofs.signatures.fetch_add(names.count() as u64, Ordering::Relaxed);
+        let verdicts = self.accelerator.check(&batch.claims);
+        let signatures = batch.names.iter().flatten().count() as u64;
+        self.proofs.signatures.fetch_add(signatures, Ordering::Relaxed);
         self.proofs.batches.fetch_add(1, Ordering::Relaxed);
-        for ((_, name), holds) in batch.iter().zip(&verdicts) {
+        for (&name, &holds) in batch.names.iter().zip(&verdicts) {
             if let (Some(name), true) = (name, holds) {
-                self.proven.insert(*name);
+                self.proven.insert(name);
             }
         }
         verdicts
@@ -167,31 +179,97 @@ impl Part {
     }
 }
 
-/// The name under which a claim is remembered; `None` for those that are as cheap to prove again.
-fn name_of(claim: &Claim) -> Option<Digest> {
-    match claim {
-        Claim::Signed { by, statement, signature } => {
-            Some(sha256_of(&[&by.0, &signature.0, statement]))
-        }
-        Claim::Root(_) | Claim::Work(_) => None,
-    }
+/// Names of the newest proven claims.
+///
+/// A name is 128 bits of SipHash over the whole claim, under two keys drawn at random for this
+/// verifier and never told. Whoever wants a false claim taken for a proven one must hit the name of
+/// one that is remembered: not knowing the keys, and seeing no name, he does so with a chance of
+/// 2⁻¹¹¹ a try, and every miss is proven and found false. A digest that anyone can compute would have
+/// to withstand searches for collisions, and so costs more.
+///
+/// It is laid out as processors' caches are: a name has one set where it may stand, which is one
+/// line of memory, and there the oldest of [`WAYS`] names makes room for the newest. So a few names
+/// are forgotten early: of those with 16,384 newer ones, two in a thousand. Their claims are proven
+/// again, which costs time and changes no verdict.
+struct Proven {
+    keys: [RandomState; 2],
+    sets: Vec<Set>,
 }
 
-/// Names of proven claims: the newest, and those of the generation before.
-#[derive(Default)]
-struct Proven {
-    young: BTreeSet<Digest>,
-    old: BTreeSet<Digest>,
+/// Names, the newest first; zero where there is none yet.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Set([u128; WAYS]);
+
+impl Default for Proven {
+    fn default() -> Self {
+        let sets = vec![Set::default(); PROVEN_MAX / WAYS];
+        Self { keys: [RandomState::new(), RandomState::new()], sets }
+    }
 }
 
 impl Proven {
-    fn contains(&self, name: &Digest) -> bool {
-        self.young.contains(name) || self.old.contains(name)
+    /// The name under which a claim is remembered; `None` for those that are as cheap to prove
+    /// again.
+    fn name_of(&self, claim: &Claim) -> Option<u128> {
+        let Claim::Signed { by, statement, signature } = claim else { return None };
+        let half = |key: &RandomState| {
+            let mut hasher = key.build_hasher();
+            // Key and signature are of fixed length: no two claims are the same bytes.
+            [&by.0[..], &signature.0, statement].into_iter().for_each(|part| hasher.write(part));
+            u128::from(hasher.finish())
+        };
+        Some(half(&self.keys[0]) << 64 | half(&self.keys[1]))
     }
-    fn insert(&mut self, name: Digest) {
-        if self.young.len() == PROVEN_MAX {
-            self.old = mem::take(&mut self.young);
+    fn place_of(&self, name: u128) -> usize {
+        name as usize % self.sets.len()
+    }
+    fn contains(&self, name: u128) -> bool {
+        self.sets[self.place_of(name)].0.contains(&name)
+    }
+    fn insert(&mut self, name: u128) {
+        let place = self.place_of(name);
+        let Set(names) = &mut self.sets[place];
+        if !names.contains(&name) {
+            names.rotate_right(1);
+            names[0] = name;
         }
-        self.young.insert(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use byzlab_core::{PublicKey, Signature};
+
+    use super::*;
+
+    fn claim(by: u8, statement: &'static [u8], signature: u8) -> Claim {
+        let statement = Bytes::from_static(statement);
+        Claim::Signed { by: PublicKey([by; 32]), statement, signature: Signature([signature; 64]) }
+    }
+
+    #[test]
+    fn a_name_is_of_the_whole_claim_and_of_this_verifier() {
+        let (here, there) = (Proven::default(), Proven::default());
+        let name = here.name_of(&claim(1, b"pay", 2));
+        assert!(name.is_some() && name == here.name_of(&claim(1, b"pay", 2)));
+        for other in [claim(3, b"pay", 2), claim(1, b"pays", 2), claim(1, b"pay", 3)] {
+            assert_ne!(here.name_of(&other), name);
+        }
+        assert_ne!(there.name_of(&claim(1, b"pay", 2)), name);
+    }
+
+    #[test]
+    fn the_newest_names_are_kept_and_no_more_than_the_bound() {
+        let mut proven = Proven::default();
+        let sets = proven.sets.len() as u128;
+        let names: Vec<u128> = (0..=WAYS as u128).map(|i| 7 + i * sets).collect(); // one set for all
+        names.iter().for_each(|&name| proven.insert(name));
+        proven.insert(names[1]); // known already: it takes nobody's place
+        assert!(!proven.contains(names[0]));
+        assert!(names[1..].iter().all(|&name| proven.contains(name)));
+        assert_eq!(proven.sets.len() * WAYS, PROVEN_MAX);
+        assert_eq!(size_of::<Set>(), 64);
     }
 }
