@@ -12,6 +12,9 @@ use byzlab_node::{
     run_cluster, run_seat,
 };
 
+/// The figure that says what the checks of clients' signatures cost at the least.
+const SIGNATURE_CHECKS: &str = "signature_checks_cpu_us_per_transaction";
+
 fn accelerator() -> Arc<dyn Accelerator> {
     Arc::new(Reference)
 }
@@ -57,6 +60,9 @@ fn a_follower_is_killed_and_comes_back() {
         assert_eq!(marks, ["crash", "restart"]);
         assert!(outcome.timeline.iter().any(|sample| sample.heights[2].is_none()));
         assert!(outcome.signatures_checked > 0);
+        if outcome.cpu.is_some() {
+            assert!(outcome.figures[SIGNATURE_CHECKS] > 0.0);
+        }
     }
 }
 
@@ -97,6 +103,7 @@ fn proof_of_work_mines_for_real() {
     let outcome = run_cluster(&plan, &mut |_| ()).expect("it runs");
     assert_eq!(outcome.violations, []);
     assert!(outcome.committed_blocks > 0 && outcome.committed_transactions() > 0);
+    assert!(!outcome.figures.contains_key(SIGNATURE_CHECKS), "there were none to check");
 }
 
 #[test]

@@ -78,7 +78,8 @@ fn first_difference(a: &Ledger, b: &Ledger) -> Option<Height> {
 }
 
 impl Ledger {
-    fn block(&self, height: Height) -> Option<Block> {
+    /// The block at a height, if there is one that can be read.
+    pub fn block(&self, height: Height) -> Option<Block> {
         self.reader.block(height).ok().flatten()
     }
 }

@@ -1,6 +1,7 @@
 //! A whole cluster: start, load, faults, drain, end, and what it all came to.
 
 mod check;
+mod floor;
 mod life;
 pub(crate) mod process;
 
@@ -32,6 +33,9 @@ use life::Member;
 
 /// How long all links may take to stand.
 const LINKS_MAX: Duration = Duration::from_secs(20);
+/// The figure beside `cpu_us_per_transaction`: what of it the checks of clients' signatures take at
+/// the least.
+const SIGNATURE_CHECKS: &str = "signature_checks_cpu_us_per_transaction";
 /// How often it is looked whether something has come to pass.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -276,7 +280,12 @@ impl Stage {
             ledgers.push(ledger);
         }
         let found = check::ledgers(&ledgers, &sum, &seen, self.clock.now());
-        let figures = figures(plan, &sum, &seen, &found, self.cpu);
+        let mut figures = figures(plan, &sum, &seen, &found, self.cpu);
+        let longest = ledgers.iter().flatten().max_by_key(|ledger| ledger.head.height);
+        let floor = longest.and_then(|ledger| {
+            floor::signature_checks_us(ledger, &self.committee, &*plan.accelerator)
+        });
+        figures.extend(floor.map(|us| (SIGNATURE_CHECKS.to_owned(), us)));
         self.marks.sort_by_key(|mark| mark.at);
         Ok(Outcome {
             duration,
