@@ -29,7 +29,7 @@ struct Inner {
     from: ReplicaId,
     kind: &'static str,
     bytes: Bytes,
-    fingerprint: u64,
+    fingerprint: OnceLock<u64>,
     decoded: OnceLock<Result<Box<dyn Any + Send + Sync>, DecodeError>>,
     claims: OnceLock<Result<Vec<Claim>, Invalid>>,
     verdict: OnceLock<bool>,
@@ -53,12 +53,11 @@ impl Packet {
         Self::new(from, "?", bytes)
     }
     fn new(from: ReplicaId, kind: &'static str, bytes: Bytes) -> Self {
-        let fingerprint = fold_bytes(u64::from(from.0), &bytes);
         Self(Arc::new(Inner {
             from,
             kind,
             bytes,
-            fingerprint,
+            fingerprint: OnceLock::new(),
             decoded: OnceLock::new(),
             claims: OnceLock::new(),
             verdict: OnceLock::new(),
@@ -78,7 +77,8 @@ impl Packet {
     }
     /// A hash of sender and bytes for trace digests; not cryptographic.
     pub fn fingerprint(&self) -> u64 {
-        self.0.fingerprint
+        let Inner { from, bytes, .. } = &*self.0;
+        *self.0.fingerprint.get_or_init(|| fold_bytes(u64::from(from.0), bytes))
     }
     /// This packet for a receiver whose messages are `M`s: itself, or a fresh copy of the bytes if one that
     /// runs another protocol has read it already. What is kept of a packet is true of one type alone.
