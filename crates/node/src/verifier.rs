@@ -97,14 +97,17 @@ struct Part {
 
 impl Worker {
     fn run(mut self, jobs: &Receiver<Job>) {
+        let mut batch = Batch::default(); // keeps its allocations
         while let Ok(first) = jobs.recv() {
-            let (mut parts, mut batch) = (Vec::new(), Batch::default());
+            let mut parts = Vec::new();
             let mut next = Some(first);
             while let Some(job) = next {
                 parts.push(self.part(job, &mut batch));
                 next = if batch.claims.len() < BATCH_CLAIMS { jobs.try_recv().ok() } else { None };
             }
             let verdicts = self.prove(&batch);
+            batch.claims.clear();
+            batch.names.clear();
             for part in parts {
                 if self.events.send(part.judge(&verdicts)).is_err() {
                     return;
