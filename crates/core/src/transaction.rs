@@ -293,3 +293,22 @@ impl<'de> Deserialize<'de> for Batch {
         Self::parse(root, Bytes::from(bytes.into_vec())).map_err(de::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Scheme;
+
+    #[test]
+    fn many_transactions_are_those_made_one_by_one() {
+        let signer = Signer::seeded(Scheme::Ed25519, 1, "client/0");
+        let payloads = [vec![1; 8], vec![], vec![2; 300]];
+        for signed in [true, false] {
+            let committee = Committee::new("test", vec![signer.public()], signed);
+            let many = Transaction::many(&committee, &signer, 5, payloads.clone());
+            let one =
+                |(n, payload): (u64, &Vec<u8>)| Transaction::new(&committee, &signer, n, payload);
+            assert_eq!(many, (5..).zip(&payloads).map(one).collect::<Vec<_>>());
+        }
+    }
+}
