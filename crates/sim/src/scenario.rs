@@ -4,7 +4,7 @@
 //! included, on any machine. Start from [`Scenario::new`] and change what differs:
 //!
 //! ```no_run
-//! # let entry: byzlab_core::Entry = unimplemented!();
+//! # fn example(entry: byzlab_core::Entry) {
 //! use byzlab_core::Span;
 //! use byzlab_sim::{Delay, Scenario, run};
 //! let mut scenario = Scenario::new(entry, 100, 1);
@@ -12,6 +12,7 @@
 //! scenario.stop.after = Span::seconds(30);
 //! let outcome = run(&scenario, &mut |progress| eprintln!("{progress:?}")).unwrap();
 //! assert!(outcome.violations.is_empty());
+//! # }
 //! ```
 
 use std::{ops::Range, sync::Arc};
