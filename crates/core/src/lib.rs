@@ -23,6 +23,7 @@ pub mod protocol;
 pub mod random;
 pub mod registry;
 pub mod replica;
+pub mod theory;
 pub mod time;
 pub mod transaction;
 
@@ -38,5 +39,6 @@ pub use packet::Packet;
 pub use protocol::{BatchLimit, BuildError, Effects, Input, Message, Protocol, Record, Saved};
 pub use registry::{Entry, Registry};
 pub use replica::{Action, Event, Replica, Ticket, To};
+pub use theory::Theory;
 pub use time::{Span, Time};
 pub use transaction::{Batch, Transaction};

@@ -13,6 +13,7 @@ use crate::{
     machine::Machine,
     protocol::{BuildError, Protocol, Saved},
     replica::Replica,
+    theory::Theory,
 };
 
 /// One protocol in the table.
@@ -22,6 +23,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One line: what it is and where it was published.
     pub about: &'static str,
+    /// What its theory promises, one a variant, the defaults' first; empty where nothing is claimed.
+    pub theories: &'static [Theory],
     build: BuildFn,
     resolve: fn(&toml::Table) -> Result<toml::Table, BuildError>,
     schema: fn() -> schemars::Schema,
@@ -37,6 +40,7 @@ impl Entry {
         Self {
             name,
             about,
+            theories: &[],
             build: |seat, signer, params, saved| {
                 let params = parse::<P::Params>(params)?;
                 Ok(Box::new(Machine::<P>::new(seat, signer, params, saved)?))
@@ -46,6 +50,10 @@ impl Entry {
             audit: P::audit,
             replies: P::replies,
         }
+    }
+    /// This entry with what its theory promises: one a variant, the defaults' first.
+    pub const fn promising(self, theories: &'static [Theory]) -> Self {
+        Self { theories, ..self }
     }
     /// Seats a replica. Unknown or ill-typed parameters are errors that name the known ones.
     pub fn build(

@@ -18,6 +18,7 @@ use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Effects, Height, Input, Invalid,
     Message, Note, Proof, Protocol, Record, ReplicaId, Saved, Seat, Signature, Span, Time, View,
     block::Head,
+    theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,21 @@ const ANSWER_BLOCKS_MAX: u32 = 16;
 const EARLY_BLOCKS_MAX: u64 = 32;
 /// How many signed blocks are saved before the older ones, long in the ledger, are forgotten.
 const SAVED_BLOCKS: u64 = 64;
+
+/// What it promises; `byzlab conform central` holds it to this.
+pub const THEORY: &[Theory] = &[Theory {
+    source: "each block goes from the server to all, once",
+    ideal: "patience = \"0s\"",
+    swarm: "poll = \"400ms\"",
+    bounds: &["poll"],
+    timing: Timing::rounds(Delays::ZERO, Delays::delta(1)),
+    messages: Formula { text: "n − 1", of: |n| n - 1 },
+    apart: &["get"],
+    resilience: Resilience::TRUSTED,
+    responsive: Responsive::GoodCase,
+    view_change: ViewChange::None("the server is never replaced"),
+    ..Theory::BLANK
+}];
 
 /// Parameters of the sequencer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -9,9 +9,11 @@ pub mod pow;
 
 /// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
 static BUILTIN: &[Entry] = &[
-    Entry::of::<pbft::Pbft>("pbft", "Castro & Liskov 1999, with signatures"),
-    Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008"),
-    Entry::of::<central::Central>("central", "one trusted sequencer, the baseline"),
+    Entry::of::<pbft::Pbft>("pbft", "Castro & Liskov 1999, with signatures")
+        .promising(pbft::THEORY),
+    Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
+    Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
+        .promising(central::THEORY),
 ];
 
 /// The table of built-in protocols.

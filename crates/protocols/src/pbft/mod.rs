@@ -84,6 +84,7 @@ mod params;
 pub mod proposal;
 mod slot;
 mod status;
+mod theory;
 pub mod view_change;
 
 #[cfg(test)]
@@ -91,6 +92,7 @@ mod tests;
 
 pub use message::Message;
 pub use params::Params;
+pub use theory::THEORY;
 
 use log::Restored;
 use message::Stable;

@@ -50,6 +50,7 @@ pub mod gossip;
 pub mod header;
 pub mod message;
 mod mine;
+mod theory;
 pub mod tree;
 pub mod work;
 
@@ -65,6 +66,7 @@ use byzlab_core::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::theory::THEORY;
 use self::{
     gossip::Gossip,
     message::{Say, Sealed},

@@ -1,0 +1,346 @@
+//! What a protocol's theory promises, as data: said once, beside the protocol, and held against
+//! measurement by `byzlab conform`.
+//!
+//! # Conventions
+//! δ is the actual delay of a message, Δ the bound that timeouts are set by. Papers differ by a δ or
+//! two; here, always:
+//!
+//! - **Latency** counts from the moment at which the leader gets its batch and the proposal leaves
+//!   (the same moment, where computing is free), to the *first* and to the *last* honest commit of
+//!   that block. Not counted: the client's request and reply, a δ each. Where every replica
+//!   proposes, as in a DAG, it is that of the proposals that are committed soonest, the leaders'.
+//! - **Messages** count once a receiver; what a replica says to itself does not count, nor does what
+//!   clients send. They are those of a *decision*, in steady state, all replicas together, without
+//!   the kinds that are named [apart](Theory::apart).
+//! - **Good case**: all links take δ, computing is free, nobody is faulty, and something always
+//!   waits to be proposed.
+//!
+//! ```
+//! use byzlab_core::theory::*;
+//! const THEORY: Theory = Theory {
+//!     source: "Castro & Liskov 1999",
+//!     ideal: "batch_patience = \"0s\"",
+//!     bounds: &["view_timeout"],
+//!     timing: Timing::rounds(Delays::delta(3), Delays::delta(3)),
+//!     period: Some(Delays::delta(3)),
+//!     messages: Formula { text: "2n(n − 1)", of: |n| 2 * n * (n - 1) },
+//!     resilience: Resilience::byzantine(3),
+//!     responsive: Responsive::Always,
+//!     ..Theory::BLANK
+//! };
+//! assert_eq!((THEORY.messages.of)(4), 24);
+//! assert_eq!(THEORY.resilience.faults(7), 2);
+//! ```
+
+use std::fmt;
+
+use crate::time::Span;
+
+/// What one variant of a protocol promises. Build it from [`BLANK`](Self::BLANK).
+#[derive(Clone, Copy, Debug)]
+pub struct Theory {
+    /// What this variant is called, and the TOML that chooses it (`"chain = 2"`); empty for the
+    /// defaults.
+    pub variant: &'static str,
+    /// Where it is proven: paper, section, table.
+    pub source: &'static str,
+    /// Parameters, as TOML, under which the good case is measured: no waiting for batches to fill, no
+    /// pipelining that the theory does not count.
+    pub ideal: &'static str,
+    /// Parameters, as TOML, for swarms of faults: short timeouts, small intervals, so that rare paths
+    /// happen in seconds.
+    pub swarm: &'static str,
+    /// The parameters, spans all, that timeouts come from. The first is Δ; conformance makes all of
+    /// them ten times as long to see what follows δ and what follows Δ.
+    pub bounds: &'static [&'static str],
+    /// Good-case latency.
+    pub timing: Timing,
+    /// From one decision to the next; `None` where nothing but the load sets it.
+    pub period: Option<Delays>,
+    /// Messages a decision.
+    pub messages: Formula,
+    /// Kinds of messages that are no part of a decision: checkpoints, polls.
+    pub apart: &'static [&'static str],
+    /// Blocks of the ledger a decision: 1, or where a round of a DAG decides many, how many.
+    pub blocks: Formula,
+    /// How many faulty replicas it stands, and how faulty they may be.
+    pub resilience: Resilience,
+    /// Whether it goes at the network's speed or at that of its timeouts.
+    pub responsive: Responsive,
+    /// What replacing a leader costs.
+    pub view_change: ViewChange,
+    /// When it commits nothing although no more than f are faulty, and why.
+    pub stalls: Option<Stall>,
+    /// Conventions and remarks that a reader of the table needs; may be empty.
+    pub remark: &'static str,
+}
+
+impl Theory {
+    /// Promises nothing: the base of struct updates.
+    pub const BLANK: Self = Self {
+        variant: "",
+        source: "",
+        ideal: "",
+        swarm: "",
+        bounds: &[],
+        timing: Timing::Rounds { first: Delays::ZERO, last: Delays::ZERO },
+        period: None,
+        messages: Formula { text: "0", of: |_| 0 },
+        apart: &[],
+        blocks: Formula { text: "1", of: |_| 1 },
+        resilience: Resilience::TRUSTED,
+        responsive: Responsive::No,
+        view_change: ViewChange::None("nobody leads"),
+        stalls: None,
+        remark: "",
+    };
+
+    /// Why this committee commits nothing with these replicas crashed or silent, if theory says so.
+    pub fn stall(&self, size: u16, faulty: &[u16]) -> Option<&'static str> {
+        self.stalls.filter(|stall| (stall.when)(size, faulty)).map(|stall| stall.why)
+    }
+}
+
+/// A span in units of δ and Δ, in hundredths, so that averages have their place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delays {
+    /// Hundredths of δ, the actual delay.
+    pub actual: u32,
+    /// Hundredths of Δ, the bound: the value of the first of [`Theory::bounds`].
+    pub bound: u32,
+}
+
+impl Delays {
+    /// No time.
+    pub const ZERO: Self = Self { actual: 0, bound: 0 };
+
+    /// `count` δ.
+    pub const fn delta(count: u32) -> Self {
+        Self { actual: 100 * count, bound: 0 }
+    }
+    /// Hundredths of δ.
+    pub const fn hundredths(count: u32) -> Self {
+        Self { actual: count, bound: 0 }
+    }
+    /// This, and `count` Δ.
+    pub const fn and_bound(self, count: u32) -> Self {
+        Self { bound: self.bound + 100 * count, ..self }
+    }
+    /// How long that is.
+    pub const fn span(self, actual: Span, bound: Span) -> Span {
+        Span(actual.0 * self.actual as u64 / 100 + bound.0 * self.bound as u64 / 100)
+    }
+}
+
+impl fmt::Display for Delays {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |hundredths: u32| match (hundredths / 100, hundredths % 100) {
+            (whole, 0) => whole.to_string(),
+            (whole, part) if part % 10 == 0 => format!("{whole}.{}", part / 10),
+            (whole, part) => format!("{whole}.{part:02}"),
+        };
+        match (self.actual, self.bound) {
+            (actual, 0) => write!(f, "{} δ", number(actual)),
+            (0, bound) => write!(f, "{} Δ", number(bound)),
+            (actual, bound) => write!(f, "{} δ + {} Δ", number(actual), number(bound)),
+        }
+    }
+}
+
+/// Good-case latency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// From the proposal's leaving the leader …
+    Rounds {
+        /// … to the first honest commit, …
+        first: Delays,
+        /// … and to the last.
+        last: Delays,
+    },
+    /// Found by work: a block a spacing, and final after so many of them, by the odds. With x = the
+    /// time a block takes to everyone / spacing, chains grow at 1/(1 + x) of the blocks found.
+    Mined {
+        /// The parameter that is the mean interval, a span.
+        spacing: &'static str,
+        /// The parameter that is the number of confirmations.
+        confirmations: &'static str,
+        /// The parameter that is the number of hashes a block takes.
+        difficulty: &'static str,
+        /// How many δ a block takes to everyone.
+        reach: Delays,
+    },
+}
+
+impl Timing {
+    /// First and last honest commit.
+    pub const fn rounds(first: Delays, last: Delays) -> Self {
+        Self::Rounds { first, last }
+    }
+}
+
+/// A count as a function of n, and how it is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Formula {
+    /// For people: `"2n(n − 1)"`.
+    pub text: &'static str,
+    /// The same, to compute with.
+    pub of: fn(u64) -> u64,
+}
+
+/// How many may be faulty: f = ⌊(n − 1)/share⌋.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resilience {
+    /// n ≥ share·f + 1; 0: nobody may be faulty.
+    pub share: u16,
+    /// How faulty they may be.
+    pub adversary: Adversary,
+}
+
+/// What the faulty may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Adversary {
+    /// Anything but forge signatures.
+    Byzantine,
+    /// Stop, and begin again.
+    Crash,
+    /// Anything but forge signatures and find more than their share of work.
+    Work,
+}
+
+impl Resilience {
+    /// A single trusted replica: nobody may be faulty, though all may stop and begin again.
+    pub const TRUSTED: Self = Self { share: 0, adversary: Adversary::Crash };
+
+    /// n ≥ share·f + 1 with f Byzantine replicas.
+    pub const fn byzantine(share: u16) -> Self {
+        Self { share, adversary: Adversary::Byzantine }
+    }
+    /// n ≥ share·f + 1 with f replicas that crash.
+    pub const fn crash(share: u16) -> Self {
+        Self { share, adversary: Adversary::Crash }
+    }
+    /// Less than half of the hash power; of equal miners n ≥ 2f + 1.
+    pub const WORK: Self = Self { share: 2, adversary: Adversary::Work };
+
+    /// The most faulty replicas of `size`.
+    pub const fn faults(self, size: u16) -> u16 {
+        match (self.share, size) {
+            (0, _) | (_, 0) => 0,
+            (share, size) => (size - 1) / share,
+        }
+    }
+    /// The smallest committee that stands `faults`; 4 where nobody may be faulty.
+    pub const fn smallest(self, faults: u16) -> u16 {
+        match self.share {
+            0 => 4,
+            share => share * faults + 1,
+        }
+    }
+}
+
+impl fmt::Display for Resilience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.share, self.adversary) {
+            (0, _) => write!(f, "f = 0, one is trusted"),
+            (share, Adversary::Byzantine) => write!(f, "n ≥ {share}f + 1, Byzantine"),
+            (share, Adversary::Crash) => write!(f, "n ≥ {share}f + 1, crashes only"),
+            (_, Adversary::Work) => write!(f, "less than half of the hash power"),
+        }
+    }
+}
+
+/// Whether a protocol goes at the speed of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Responsive {
+    /// No: it waits for Δ even when all goes well.
+    No,
+    /// While leaders are good; after a bad one the next waits for Δ.
+    GoodCase,
+    /// After a bad leader too: what follows the timeout takes δs alone.
+    Always,
+}
+
+impl fmt::Display for Responsive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::No => "no",
+            Self::GoodCase => "in the good case",
+            Self::Always => "yes",
+        })
+    }
+}
+
+/// What it costs to replace a leader that has crashed.
+#[derive(Clone, Copy, Debug)]
+pub enum ViewChange {
+    /// Nothing of its own, and why.
+    None(&'static str),
+    /// Messages of these kinds.
+    Messages {
+        /// The kinds that only this sends.
+        kinds: &'static [&'static str],
+        /// How many, for one view given up while one replica is down, sent by all together.
+        count: Formula,
+        /// What they carry: `"O(n) certificates each"`; may be empty.
+        carrying: &'static str,
+    },
+}
+
+/// When no more than f faulty replicas stop the protocol after all.
+#[derive(Clone, Copy, Debug)]
+pub struct Stall {
+    /// Whether this happens in a committee of this size with these replicas crashed or silent.
+    pub when: fn(size: u16, faulty: &[u16]) -> bool,
+    /// Why, for the report that shows it.
+    pub why: &'static str,
+}
+
+/// How many replicas in a row, round robin, are not among `faulty`: what rules that ask for
+/// consecutive views live from. `u16::MAX` if nobody is faulty.
+pub fn longest_live_run(size: u16, faulty: &[u16]) -> u16 {
+    if faulty.is_empty() {
+        return u16::MAX;
+    }
+    let turns = (0..size).chain(0..size).map(|id| !faulty.contains(&id));
+    let (mut run, mut longest) = (0, 0);
+    for live in turns {
+        run = if live { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    longest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_are_written_as_papers_do() {
+        assert_eq!(Delays::delta(3).to_string(), "3 δ");
+        assert_eq!(Delays::hundredths(1_050).to_string(), "10.5 δ");
+        assert_eq!(Delays::delta(2).and_bound(2).to_string(), "2 δ + 2 Δ");
+        assert_eq!(Delays::ZERO.and_bound(6).to_string(), "6 Δ");
+        let span = Delays::delta(2).and_bound(1).span(Span::ms(10), Span::seconds(1));
+        assert_eq!(span, Span::ms(1_020));
+    }
+
+    #[test]
+    fn committees_stand_what_they_are_sized_for() {
+        for share in 1..6 {
+            let resilience = Resilience::byzantine(share);
+            for faults in 0..10 {
+                assert_eq!(resilience.faults(resilience.smallest(faults)), faults);
+            }
+        }
+        assert_eq!(Resilience::TRUSTED.faults(100), 0);
+    }
+
+    #[test]
+    fn live_runs_go_round() {
+        assert_eq!(longest_live_run(4, &[]), u16::MAX);
+        assert_eq!(longest_live_run(4, &[1]), 3);
+        assert_eq!(longest_live_run(7, &[0, 1]), 5);
+        assert_eq!(longest_live_run(7, &[0, 3]), 3);
+        assert_eq!(longest_live_run(2, &[0, 1]), 0);
+    }
+}
