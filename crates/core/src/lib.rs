@@ -39,7 +39,7 @@ pub use machine::Machine;
 pub use note::Note;
 pub use packet::Packet;
 pub use protocol::{BatchLimit, BuildError, Effects, Input, Message, Protocol, Record, Saved};
-pub use registry::{Entry, Registry};
+pub use registry::{Entry, Plugin, Registry};
 pub use replica::{Action, Event, Replica, Ticket, To};
 pub use theory::Theory;
 pub use time::{Span, Time};

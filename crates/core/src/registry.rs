@@ -1,8 +1,7 @@
 //! How a protocol is swapped: a table of entries, by name.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
-use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -25,37 +24,27 @@ pub struct Entry {
     pub about: &'static str,
     /// What its theory promises, one a variant, the defaults' first; empty where nothing is claimed.
     pub theories: &'static [Theory],
-    build: BuildFn,
-    resolve: fn(&toml::Table) -> Result<toml::Table, BuildError>,
-    schema: fn() -> schemars::Schema,
-    audit: fn(&Block, &Committee) -> Result<Vec<Claim>, Invalid>,
-    replies: fn(&Committee) -> usize,
+    plugin: &'static dyn Plugin,
 }
-
-type BuildFn = fn(Seat, Signer, &toml::Table, Saved<'_>) -> Result<Box<dyn Replica>, BuildError>;
 
 impl Entry {
     /// The entry of protocol `P`.
     pub const fn of<P: Protocol>(name: &'static str, about: &'static str) -> Self {
-        Self {
-            name,
-            about,
-            theories: &[],
-            build: |seat, signer, params, saved| {
-                let params = parse::<P::Params>(params)?;
-                Ok(Box::new(Machine::<P>::new(seat, signer, params, saved)?))
-            },
-            resolve: |params| to_table(&parse::<P::Params>(params)?),
-            schema: schema_of::<P::Params>,
-            audit: P::audit,
-            replies: P::replies,
-        }
+        Self::behind(name, about, const { &Typed::<P>(PhantomData) })
+    }
+    /// The entry of something that seats replicas without being a [`Protocol`].
+    pub const fn behind(
+        name: &'static str,
+        about: &'static str,
+        plugin: &'static dyn Plugin,
+    ) -> Self {
+        Self { name, about, theories: &[], plugin }
     }
     /// This entry with what its theory promises: one a variant, the defaults' first.
     pub const fn promising(self, theories: &'static [Theory]) -> Self {
         Self { theories, ..self }
     }
-    /// Seats a replica. Unknown or ill-typed parameters are errors that name the known ones.
+    /// See [`Plugin::build`].
     pub fn build(
         &self,
         seat: Seat,
@@ -63,23 +52,70 @@ impl Entry {
         params: &toml::Table,
         saved: Saved<'_>,
     ) -> Result<Box<dyn Replica>, BuildError> {
-        (self.build)(seat, signer, params, saved)
+        self.plugin.build(seat, signer, params, saved)
     }
-    /// `params` with every default filled in.
+    /// See [`Plugin::resolve`].
     pub fn resolve(&self, params: &toml::Table) -> Result<toml::Table, BuildError> {
-        (self.resolve)(params)
+        self.plugin.resolve(params)
     }
-    /// The JSON schema of the parameters, with their docs.
+    /// See [`Plugin::schema`].
     pub fn schema(&self) -> schemars::Schema {
-        (self.schema)()
+        self.plugin.schema()
     }
     /// See [`Protocol::audit`].
     pub fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
-        (self.audit)(block, committee)
+        self.plugin.audit(block, committee)
     }
     /// See [`Protocol::replies`].
     pub fn replies(&self, committee: &Committee) -> usize {
-        (self.replies)(committee)
+        self.plugin.replies(committee)
+    }
+}
+
+/// What stands behind an [`Entry`]: a [`Protocol`] as a rule, by [`Entry::of`].
+pub trait Plugin: Send + Sync {
+    /// Seats a replica. Unknown or ill-typed parameters are errors that name the known ones.
+    fn build(
+        &self,
+        seat: Seat,
+        signer: Signer,
+        params: &toml::Table,
+        saved: Saved<'_>,
+    ) -> Result<Box<dyn Replica>, BuildError>;
+    /// `params` with every default filled in.
+    fn resolve(&self, params: &toml::Table) -> Result<toml::Table, BuildError>;
+    /// The JSON schema of the parameters, with their docs.
+    fn schema(&self) -> schemars::Schema;
+    /// See [`Protocol::audit`].
+    fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid>;
+    /// See [`Protocol::replies`].
+    fn replies(&self, committee: &Committee) -> usize;
+}
+
+/// A [`Protocol`] as a [`Plugin`].
+struct Typed<P>(PhantomData<fn() -> P>);
+
+impl<P: Protocol> Plugin for Typed<P> {
+    fn build(
+        &self,
+        seat: Seat,
+        signer: Signer,
+        params: &toml::Table,
+        saved: Saved<'_>,
+    ) -> Result<Box<dyn Replica>, BuildError> {
+        Ok(Box::new(Machine::<P>::new(seat, signer, parse(params)?, saved)?))
+    }
+    fn resolve(&self, params: &toml::Table) -> Result<toml::Table, BuildError> {
+        to_table(&parse::<P::Params>(params)?)
+    }
+    fn schema(&self) -> schemars::Schema {
+        schemars::schema_for!(P::Params)
+    }
+    fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
+        P::audit(block, committee)
+    }
+    fn replies(&self, committee: &Committee) -> usize {
+        P::replies(committee)
     }
 }
 
@@ -96,10 +132,6 @@ fn parse<T: DeserializeOwned>(params: &toml::Table) -> Result<T, BuildError> {
 
 fn to_table<T: Serialize>(params: &T) -> Result<toml::Table, BuildError> {
     toml::Table::try_from(params).map_err(|e| BuildError(e.to_string()))
-}
-
-fn schema_of<T: JsonSchema>() -> schemars::Schema {
-    schemars::schema_for!(T)
 }
 
 /// The protocols that a program knows.
