@@ -34,7 +34,9 @@
 
 use std::fmt;
 
-use crate::time::Span;
+use serde::Deserialize as _;
+
+use crate::{protocol::BuildError, time::Span};
 
 /// What one variant of a protocol promises. Build it from [`BLANK`](Self::BLANK).
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +101,41 @@ impl Theory {
     pub fn stall(&self, size: u16, faulty: &[u16]) -> Option<&'static str> {
         self.stalls.filter(|stall| (stall.when)(size, faulty)).map(|stall| stall.why)
     }
+    /// This variant's parameters and `more` of them, TOML like [`ideal`](Self::ideal).
+    ///
+    /// # Errors
+    /// If either is no TOML.
+    pub fn params(&self, more: &str) -> Result<toml::Table, BuildError> {
+        let parse = |text: &str| {
+            text.parse::<toml::Table>()
+                .map_err(|e| BuildError(format!("a theory's parameters `{text}`: {}", e.message())))
+        };
+        let mut params = parse(self.variant)?;
+        params.extend(parse(more)?);
+        Ok(params)
+    }
+}
+
+/// The span called `name` in resolved parameters.
+///
+/// # Errors
+/// If there is no such span.
+pub fn span(params: &toml::Table, name: &str) -> Result<Span, BuildError> {
+    let value = params.get(name).cloned();
+    value.and_then(|value| Span::deserialize(value).ok()).ok_or_else(|| {
+        BuildError(format!("a theory names the span `{name}`, a parameter that is none"))
+    })
+}
+
+/// The whole number called `name` in resolved parameters.
+///
+/// # Errors
+/// If there is no such number.
+pub fn number(params: &toml::Table, name: &str) -> Result<u64, BuildError> {
+    let value = params.get(name).and_then(toml::Value::as_integer);
+    value.and_then(|value| u64::try_from(value).ok()).ok_or_else(|| {
+        BuildError(format!("a theory names the number `{name}`, a parameter that is none"))
+    })
 }
 
 /// A span in units of δ and Δ, in hundredths, so that averages have their place.

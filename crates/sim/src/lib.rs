@@ -14,6 +14,7 @@
 //!   broadcast's claims are proven once for all receivers, and charged to each.
 //! - **Faults** act from outside, on any protocol: [`Fault`].
 //! - **Checks** stand outside the replicas: [`checks`].
+//! - **Swarms** draw whole scenarios from a seed: [`swarm`].
 
 mod carry;
 pub mod checks;
@@ -31,6 +32,7 @@ pub mod regions;
 mod report;
 pub mod scenario;
 mod site;
+pub mod swarm;
 pub mod trace;
 mod turns;
 mod weather;

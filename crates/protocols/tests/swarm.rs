@@ -1,0 +1,45 @@
+//! Every protocol of the table in a swarm of faults: agreement, and progress once they are over.
+//!
+//! One test a protocol, with few seeds; `cargo test -p byzlab-protocols --test swarm pbft` runs one.
+//! `BYZLAB_SEEDS=200` before it runs more, `byzlab conform pbft --seeds 1000` on all cores. What a
+//! seed draws is in [`byzlab_sim::swarm`].
+
+#![allow(clippy::unwrap_used)]
+
+use byzlab_protocols::builtin;
+use byzlab_sim::{run, swarm};
+
+/// How many seeds each variant is given.
+const SEEDS: u64 = 8;
+
+/// A test a protocol, called like it with `_` for `-`, and the list of them.
+macro_rules! swarms {
+    ($($name:ident),* $(,)?) => {
+        const ALL: &[&str] = &[$(stringify!($name)),*];
+        $(#[test] fn $name() { swarm(stringify!($name)) })*
+    };
+}
+
+swarms![pbft, pow, central];
+
+#[test]
+fn every_protocol_of_the_table_has_its_swarm() {
+    let table: Vec<_> = builtin().entries().iter().map(|e| e.name.replace('-', "_")).collect();
+    assert_eq!(table, ALL, "add it to the list above");
+}
+
+fn swarm(name: &str) {
+    let seeds = std::env::var("BYZLAB_SEEDS").ok().map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    let entry = builtin().find(&name.replace('_', "-")).unwrap();
+    assert!(!entry.theories.is_empty(), "{name} promises nothing: `Entry::promising`");
+    for theory in entry.theories {
+        for seed in 0..seeds {
+            let scenario = swarm::scenario(entry, theory, seed).unwrap();
+            let outcome = run(&scenario, &mut |_| {}).unwrap();
+            if let Err(what) = swarm::judge(&scenario, &outcome) {
+                let (variant, told) = (theory.variant, swarm::InWords(&scenario));
+                panic!("{told}\n  {variant}\n  {what}\n  byzlab conform {name} --seed {seed}");
+            }
+        }
+    }
+}
