@@ -2,16 +2,25 @@
 //!
 //! - [`Tally`] counts votes of distinct signers and fires once, at its threshold.
 //! - [`Certificate`] is what a tally gives: who signed one statement, and with what.
+//! - [`Chain`] keeps the proposed blocks above the ledger, and finds the way down from each.
+//! - [`Fetch`] asks others for a proposed block that is missing.
+//! - [`Pacemaker`] holds the view: leaders, timeouts, and a quorum's word to leave.
 //! - [`Sync`] brings a replica that fell behind up to the others' ledgers, block by block.
 //!
 //! Nothing here sends a vote or decides anything: the protocol that uses a piece does.
 
 pub mod certificate;
+pub mod chain;
+pub mod fetch;
+pub mod pacemaker;
 pub mod signers;
 pub mod sync;
 pub mod tally;
 
 pub use certificate::Certificate;
+pub use chain::{Chain, Draft, Gap, Way};
+pub use fetch::{Fetch, Wanted};
+pub use pacemaker::{Heard, Leaders, Pacemaker, Rotation, TimeoutCertificate, TimeoutVote};
 pub use signers::Signers;
 pub use sync::{Catchup, Sync};
 pub use tally::Tally;
