@@ -6,11 +6,17 @@ pub mod central;
 pub mod kit;
 pub mod pbft;
 pub mod pow;
+pub mod tendermint;
 
 /// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
 static BUILTIN: &[Entry] = &[
     Entry::of::<pbft::Pbft>("pbft", "Castro & Liskov 1999, with signatures")
         .promising(pbft::THEORY),
+    Entry::of::<tendermint::Tendermint>(
+        "tendermint",
+        "Buchman, Kwon & Milosevic 2018: rounds and locks, no view change apart",
+    )
+    .promising(tendermint::THEORY),
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
         .promising(central::THEORY),
