@@ -22,6 +22,7 @@
 
 mod cpu;
 mod ed25519;
+pub mod gpu;
 mod sha256;
 pub mod shaders;
 mod workers;

@@ -1,0 +1,55 @@
+//! The GPU, by way of `wgpu`.
+//!
+//! # The engine
+//!
+//! [`adapters`] lists what this machine has, [`Engine::open`] opens one, and a [`Program`] is a set of
+//! kernels with common buffers on it. Everything that runs on a GPU here is a program and a caller that
+//! cuts its work into batches:
+//!
+//! ```text
+//!            Program::new(&engine, &Spec { name, buffers, kernels })        once: compiled and warmed
+//!  caller ─► room() ─► submit(room, &Job { sizes, passes, wanted }, fill) ─► Ticket
+//!            ▲             fill: parameters and input, straight into staging
+//!            │         device: staging ═► input buffers, one dispatch a pass, wanted regions ═► readback
+//!            └───────── Answer::read(..) ◄── Ticket::wait() ◄── landed by the waiting thread
+//! ```
+//!
+//! - **Buffers.** Binding 0 of group 0 is `var<uniform>`: up to [`PARAMS_MAX`] words that differ from pass
+//!   to pass. From binding 1 on stand the buffers of the [`Spec`], whose [`Role`] says who writes them. They
+//!   grow to the next power of two when a batch needs more, and never shrink: after the first batches of a
+//!   size, a call makes no buffer. Device buffers exist once a program, as the queue runs one submission
+//!   after another; what host and device share exists [`IN_FLIGHT`] times.
+//! - **Passes.** A [`Job`] is a list of dispatches in one submission, each of one kernel with its own
+//!   parameters; a pass sees what those before it wrote. A whole Merkle tree is one job.
+//! - **Kernels** get a grid of two dimensions, whole workgroups: invocation `id.x + id.y * groups.x *
+//!   WORKGROUP` is held against a count in the parameters. With parameters of zero they do nothing: that is
+//!   how they are warmed. They stand in `shaders/` and run without run-time checks ([`trusted`] says why
+//!   that is sound); [`Options::checked`] puts the checks back.
+//! - **Size.** No buffer passes [`Engine::bytes_max`]; callers cut their work by [`Engine::items_max`], and
+//!   [`in_turn`] runs the parts with two in flight.
+//! - **Time.** The caller of [`Ticket::wait`] sleeps on a condition variable; one thread an engine is inside
+//!   the driver. After [`Engine::patience`] the caller gets [`Error::Late`] and computes elsewhere. Until the
+//!   late batch is back, others get [`Error::Busy`] at once; then the device is used again.
+//! - **Failure.** A lost device or a broken rule fails the engine for good, and every later call says so.
+//!   Nothing here panics for what a driver does.
+
+mod adapter;
+mod engine;
+mod error;
+mod program;
+mod ring;
+mod stats;
+#[doc(hidden)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
+mod trusted;
+
+pub use adapter::{Adapter, Kind, Select, adapters, select};
+pub use engine::{Engine, Fault, Options};
+pub use error::Error;
+pub use program::{
+    Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Program, Region, Role, Spec, in_turn,
+};
+pub use ring::{Answer, IN_FLIGHT, Lent, Ticket};
+pub use stats::Stats;

@@ -1,0 +1,56 @@
+//! What an accelerator has done so far.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A reading of an accelerator's counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches that the device answered.
+    pub batches: u64,
+    /// Messages, leaves, nonces and signatures in calls that the device answered.
+    pub items: u64,
+    /// Bytes carried to the device.
+    pub bytes_up: u64,
+    /// Bytes carried back.
+    pub bytes_down: u64,
+    /// Nanoseconds that kernels took, by the device's clock; 0 where it has none.
+    pub kernel_ns: u64,
+    /// Batches given to the device and not yet back.
+    pub waiting: u64,
+    /// Answers compared with the CPU's.
+    pub rechecked: u64,
+    /// Answers that were not the CPU's. One is the end of this accelerator.
+    pub mismatches: u64,
+    /// Calls that the CPU answered because the device did not.
+    pub fallbacks: u64,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub batches: AtomicU64,
+    pub items: AtomicU64,
+    pub bytes_up: AtomicU64,
+    pub bytes_down: AtomicU64,
+    pub kernel_ns: AtomicU64,
+    pub waiting: AtomicU64,
+    pub rechecked: AtomicU64,
+    pub mismatches: AtomicU64,
+    pub fallbacks: AtomicU64,
+}
+
+impl Counters {
+    pub(super) fn read(&self) -> Stats {
+        Stats {
+            batches: self.batches.load(Relaxed),
+            items: self.items.load(Relaxed),
+            bytes_up: self.bytes_up.load(Relaxed),
+            bytes_down: self.bytes_down.load(Relaxed),
+            kernel_ns: self.kernel_ns.load(Relaxed),
+            waiting: self.waiting.load(Relaxed),
+            rechecked: self.rechecked.load(Relaxed),
+            mismatches: self.mismatches.load(Relaxed),
+            fallbacks: self.fallbacks.load(Relaxed),
+        }
+    }
+}
