@@ -1,10 +1,12 @@
-// SHA-256 of Merkle nodes: each invocation hashes the 64 bytes of one node.
-// Written by byzlab_accel::shaders::sha256_nodes: edit that, not this.
+// One level of a Merkle tree: each invocation hashes the 64 bytes of two digests.
+// Written by byzlab_accel::shaders::sha256: edit that, not this.
 
 override WORKGROUP: u32 = 64u;
 
-@group(0) @binding(0) var<storage, read> inputs: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read_write> outputs: array<vec4<u32>>;
+struct Params { count: u32, children: u32, parents: u32, width: u32 }
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> digests: array<vec4<u32>>;
 
 // Turns the bytes of each word around: SHA-256 reads big-endian, the device little-endian.
 fn swap(x: vec4<u32>) -> vec4<u32> {
@@ -26,12 +28,18 @@ fn nodes(
   @builtin(global_invocation_id) id: vec3<u32>,
   @builtin(num_workgroups) groups: vec3<u32>,
 ) {
-  let node = id.x + id.y * groups.x * WORKGROUP;
-  if (node >= arrayLength(&outputs) / 2u) { return; }
-  let row0 = swap(inputs[node * 4u + 0u]);
-  let row1 = swap(inputs[node * 4u + 1u]);
-  let row2 = swap(inputs[node * 4u + 2u]);
-  let row3 = swap(inputs[node * 4u + 3u]);
+  let i = id.x + id.y * groups.x * WORKGROUP;
+  if (i >= params.count) { return; }
+  // A last child without a sibling is hashed with itself, for nothing, and carried up.
+  let paired = 2u * i + 1u < params.width;
+  let left = 2u * (params.children + 2u * i);
+  let right = select(left, left + 2u, paired);
+  let upper = digests[left];
+  let lower = digests[left + 1u];
+  let row0 = swap(upper);
+  let row1 = swap(lower);
+  let row2 = swap(digests[right]);
+  let row3 = swap(digests[right + 1u]);
   var w0 = row0.x;
   var w1 = row0.y;
   var w2 = row0.z;
@@ -250,6 +258,7 @@ fn nodes(
   c += sum1(h) + choose(h, a, b) + 0x07237ea3u; g += c; c += sum0(d) + majority(d, e, f);
   b += sum1(g) + choose(g, h, a) + 0xa4954b68u; f += b; b += sum0(c) + majority(c, d, e);
   a += sum1(f) + choose(f, g, h) + 0x4c191d76u; e += a; a += sum0(b) + majority(b, c, d);
-  outputs[node * 2u + 0u] = swap(vec4(a + middle0, b + middle1, c + middle2, d + middle3));
-  outputs[node * 2u + 1u] = swap(vec4(e + middle4, f + middle5, g + middle6, h + middle7));
+  let at = 2u * (params.parents + i);
+  digests[at + 0u] = select(upper, swap(vec4(a + middle0, b + middle1, c + middle2, d + middle3)), paired);
+  digests[at + 1u] = select(lower, swap(vec4(e + middle4, f + middle5, g + middle6, h + middle7)), paired);
 }
