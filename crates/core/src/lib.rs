@@ -10,6 +10,7 @@ pub mod accelerator;
 pub mod block;
 pub mod claim;
 pub mod codec;
+mod comb;
 pub mod committee;
 pub mod cost;
 pub mod crypto;

@@ -129,7 +129,7 @@ pub fn run_client(
         marks: Vec::new(),
         timeline,
         notes: BTreeMap::new(),
-        cpu: crate::cpu::used(std::process::id()),
+        cpu: crate::cpu::used_here(),
         accelerator: String::new(),
         figures: BTreeMap::from([outstanding]),
         latency: seen.latency,

@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    hash::{BuildHasher, Hasher, RandomState},
+    hash::Hasher,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,6 +16,7 @@ use std::{
 };
 
 use byzlab_core::{Accelerator, Claim, Committee, Packet, Ticket, Transaction};
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::{
     budget::Share,
@@ -184,9 +185,9 @@ impl Part {
 
 /// Names of the newest proven claims.
 ///
-/// A name is 128 bits of SipHash over the whole claim, under two keys drawn at random for this
+/// A name is SipHash-1-3 of 128 bits over the whole claim, under a key drawn at random for this
 /// verifier and never told. Whoever wants a false claim taken for a proven one must hit the name of
-/// one that is remembered: not knowing the keys, and seeing no name, he does so with a chance of
+/// one that is remembered: not knowing the key, and seeing no name, he does so with a chance of
 /// 2⁻¹¹¹ a try, and every miss is proven and found false. A digest that anyone can compute would have
 /// to withstand searches for collisions, and so costs more.
 ///
@@ -195,7 +196,8 @@ impl Part {
 /// are forgotten early: of those with 16,384 newer ones, two in a thousand. Their claims are proven
 /// again, which costs time and changes no verdict.
 struct Proven {
-    keys: [RandomState; 2],
+    /// Under the key, and before the first byte.
+    hasher: SipHasher13,
     sets: Vec<Set>,
 }
 
@@ -207,7 +209,9 @@ struct Set([u128; WAYS]);
 impl Default for Proven {
     fn default() -> Self {
         let sets = vec![Set::default(); PROVEN_MAX / WAYS];
-        Self { keys: [RandomState::new(), RandomState::new()], sets }
+        let mut key = [0; 16];
+        getrandom::fill(&mut key).expect("the system gives random bytes");
+        Self { hasher: SipHasher13::new_with_key(&key), sets }
     }
 }
 
@@ -216,13 +220,10 @@ impl Proven {
     /// again.
     fn name_of(&self, claim: &Claim) -> Option<u128> {
         let Claim::Signed { by, statement, signature } = claim else { return None };
-        let half = |key: &RandomState| {
-            let mut hasher = key.build_hasher();
-            // Key and signature are of fixed length: no two claims are the same bytes.
-            [&by.0[..], &signature.0, statement].into_iter().for_each(|part| hasher.write(part));
-            u128::from(hasher.finish())
-        };
-        Some(half(&self.keys[0]) << 64 | half(&self.keys[1]))
+        let mut hasher = self.hasher;
+        // Key and signature are of fixed length: no two claims are the same bytes.
+        [&by.0[..], &signature.0, statement].into_iter().for_each(|part| hasher.write(part));
+        Some(hasher.finish128().as_u128())
     }
     fn place_of(&self, name: u128) -> usize {
         name as usize % self.sets.len()

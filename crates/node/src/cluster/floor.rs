@@ -1,9 +1,6 @@
 //! The floor under a run's cost: what the checks of its clients' signatures cost by themselves.
 
-use std::{
-    process,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use byzlab_core::{Accelerator, Claim, Committee, Height, Span};
 
@@ -12,7 +9,7 @@ use crate::cpu;
 
 /// The most transactions that are checked in one call.
 const SAMPLE_MAX: usize = 4_096;
-/// The system tells CPU time in hundredths of a second: over so much of it, they are 3 %.
+/// Over so much CPU time, a moment's disturbance does not show.
 const CPU_MIN: Span = Span::ms(300);
 /// The longest that is measured, whatever CPU time has been used by then.
 const WALL_MAX: Duration = Duration::from_secs(2);
@@ -36,7 +33,7 @@ pub(super) fn signature_checks_us(
     }
     // What is done once, like decompressing the clients' keys, is done before.
     accelerator.check(&claims);
-    let used = || cpu::used(process::id());
+    let used = cpu::used_here;
     let (start, before) = (Instant::now(), used()?);
     let (mut checked, mut cpu) = (0, Span::ZERO);
     while cpu < CPU_MIN && start.elapsed() < WALL_MAX {

@@ -174,7 +174,7 @@ impl Stage {
     }
     /// CPU time of this process and of all children, the dead ones included.
     fn cpu_now(&self) -> Option<Span> {
-        let own = cpu::used(std::process::id())?;
+        let own = cpu::used_here()?;
         Some(self.members.iter().fold(own, |sum, member| sum + member.cpu()))
     }
 
