@@ -32,3 +32,6 @@ pub use byzlab_core as core;
 pub use byzlab_protocols::{self as protocols, builtin, kit};
 pub use byzlab_sim as sim;
 pub use cli::main;
+/// For a protocol's messages and parameters: `#[serde(crate = "byzlab::serde")]` and
+/// `#[schemars(crate = "byzlab::schemars")]` beside the derives.
+pub use {schemars, serde};

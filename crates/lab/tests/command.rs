@@ -205,6 +205,7 @@ fn help_protocols_keys_and_committees() {
         "replay",
         "report",
         "protocols",
+        "new",
         "keygen",
         "committee",
         "seat",

@@ -45,6 +45,7 @@ fn without_tests(text: &str) -> &str {
 fn rust() -> Vec<(String, String)> {
     let mut all = files(&root().join("crates"), ".rs");
     all.extend(files(&root().join("benches"), ".rs"));
+    all.extend(files(&root().join("examples"), ".rs"));
     all
 }
 

@@ -7,6 +7,7 @@ mod bars;
 mod committee;
 mod keys;
 mod ledger;
+mod new;
 mod protocols;
 mod replay;
 mod report;
@@ -43,6 +44,7 @@ enum Command {
     Replay(replay::Arguments),
     Report(report::Arguments),
     Protocols(protocols::Arguments),
+    New(new::Arguments),
     Keygen(keys::Arguments),
     Committee(committee::Arguments),
     Seat(seat::SeatArguments),
@@ -104,6 +106,7 @@ fn execute(command: Command, registry: &Registry) -> Result<Found> {
         Command::Replay(arguments) => replay::replay(&arguments, registry),
         Command::Report(arguments) => report::report(&arguments),
         Command::Protocols(arguments) => protocols::protocols(&arguments, registry),
+        Command::New(arguments) => new::new(&arguments, registry),
         Command::Keygen(arguments) => keys::keygen(&arguments),
         Command::Committee(arguments) => committee::committee(&arguments, registry),
         Command::Seat(arguments) => seat::seat(&arguments, registry),
