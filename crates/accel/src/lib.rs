@@ -20,6 +20,7 @@
 //! [`shaders`] makes the text of the GPU kernels. None of them runs here: there is no GPU engine in
 //! this crate.
 
+pub mod choice;
 mod cpu;
 mod ed25519;
 pub mod gpu;

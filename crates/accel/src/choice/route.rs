@@ -1,0 +1,255 @@
+//! Each call to the side that is expected to be done sooner.
+
+use std::{
+    collections::BTreeSet,
+    ops::Range,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use byzlab_core::{
+    Accelerator, Claim, Costs, Digest, Profile, PublicKey, Puzzle, Seal, Usage, Work,
+};
+
+use super::{
+    clock::Clock,
+    judge::{Judge, Side},
+};
+
+/// The most keys that are expected at once; further ones are like any others.
+const EXPECTED_MAX: usize = 1 << 16;
+
+/// An accelerator that may fail, and then must not be asked any more.
+pub trait Device: Accelerator {
+    /// Why it is not to be used any more: it was wrong, or it is gone. `None` while it is well.
+    fn fault(&self) -> Option<String>;
+}
+
+/// Two accelerators, a CPU and a GPU, as one: every call goes to the one that is expected to be done
+/// sooner, as far as what is known of each tells.
+#[derive(Debug)]
+pub struct Routed {
+    cpu: Arc<dyn Accelerator>,
+    gpu: Arc<dyn Device>,
+    judges: Mutex<[Judge; Work::ALL.len()]>,
+    /// Keys that were announced.
+    expected: RwLock<BTreeSet<PublicKey>>,
+    clock: Box<dyn Clock>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    cpu_calls: AtomicU64,
+    cpu_items: AtomicU64,
+    gpu_calls: AtomicU64,
+    gpu_items: AtomicU64,
+    gpu_ns: AtomicU64,
+    refits: AtomicU64,
+}
+
+/// Signatures of one kind among some claims.
+struct Group {
+    work: Work,
+    places: Vec<usize>,
+    bytes: u64,
+    side: Side,
+}
+
+impl Routed {
+    /// Routes between `cpu` and `gpu`, of which `profile` tells what each costs.
+    ///
+    /// # Panics
+    /// If the profile has no GPU.
+    pub fn new(
+        cpu: Arc<dyn Accelerator>,
+        gpu: Arc<dyn Device>,
+        profile: &Profile,
+        clock: Box<dyn Clock>,
+    ) -> Self {
+        let wide = profile.gpu.expect("a profile to route by has a GPU");
+        let judges = Work::ALL.map(|work| Judge::new(*profile.cpu.of(work), *wide.of(work)));
+        Self {
+            cpu,
+            gpu,
+            judges: Mutex::new(judges),
+            expected: RwLock::default(),
+            clock,
+            counts: Counts::default(),
+        }
+    }
+    /// What is expected of each side now, the CPU first.
+    pub fn costs(&self) -> (Costs, Costs) {
+        let judges = self.judges();
+        let (mut cpu, mut gpu) = (Costs::default(), Costs::default());
+        for (work, judge) in Work::ALL.into_iter().zip(judges.iter()) {
+            (*cpu.of_mut(work), *gpu.of_mut(work)) = judge.costs();
+        }
+        (cpu, gpu)
+    }
+    /// How often a cost was fitted again because calls took longer than expected, or less long.
+    pub fn refits(&self) -> u64 {
+        self.counts.refits.load(Ordering::Relaxed)
+    }
+    fn judges(&self) -> MutexGuard<'_, [Judge; Work::ALL.len()]> {
+        self.judges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn decide(&self, work: Work, items: u64, bytes: u64) -> Side {
+        if items == 0 || self.gpu.fault().is_some() {
+            return Side::Cpu;
+        }
+        self.judges()[work as usize].decide(items, bytes)
+    }
+    /// Has one side do a call, learns how long it took unless that says nothing, and counts it.
+    fn on<T>(
+        &self,
+        side: Side,
+        (work, items, bytes): (Work, u64, u64),
+        call: impl FnOnce(&dyn Accelerator) -> T,
+        tells: impl FnOnce(&T) -> bool,
+    ) -> T {
+        let start = self.clock.now();
+        let answer = match side {
+            Side::Cpu => call(&*self.cpu),
+            Side::Gpu => call(&*self.gpu),
+        };
+        let took = self.clock.now().saturating_sub(start).as_nanos() as u64;
+        if items > 0
+            && tells(&answer)
+            && self.judges()[work as usize].learn(side, items, bytes, took)
+        {
+            self.counts.refits.fetch_add(1, Ordering::Relaxed);
+        }
+        let add = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed);
+        let Counts { cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, .. } = &self.counts;
+        match side {
+            Side::Cpu => drop((add(cpu_calls, 1), add(cpu_items, items))),
+            Side::Gpu => drop((add(gpu_calls, 1), add(gpu_items, items), add(gpu_ns, took))),
+        }
+        answer
+    }
+    /// Signatures by kind; the claims that are none.
+    fn sorted(&self, claims: &[Claim]) -> ([Group; 2], Vec<usize>) {
+        let group = |work| Group { work, places: Vec::new(), bytes: 0, side: Side::Cpu };
+        let (mut known, mut unknown) = (group(Work::KnownKeys), group(Work::UnknownKeys));
+        let mut others = Vec::new();
+        let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
+        for (at, claim) in claims.iter().enumerate() {
+            let Claim::Signed { by, statement, .. } = claim else {
+                others.push(at);
+                continue;
+            };
+            let group = if expected.contains(by) { &mut known } else { &mut unknown };
+            group.places.push(at);
+            group.bytes += statement.len() as u64;
+        }
+        drop(expected);
+        for group in [&mut known, &mut unknown] {
+            group.side = self.decide(group.work, group.places.len() as u64, group.bytes);
+        }
+        ([known, unknown], others)
+    }
+    /// The verdicts on one kind of signatures.
+    fn prove(&self, group: &Group, claims: &[Claim]) -> Vec<bool> {
+        let size = (group.work, group.places.len() as u64, group.bytes);
+        if group.places.len() == claims.len() {
+            return self.on(group.side, size, |side| side.check(claims), |_| true);
+        }
+        let chosen: Vec<Claim> = group.places.iter().map(|&at| claims[at].clone()).collect();
+        self.on(group.side, size, |side| side.check(&chosen), |_| true)
+    }
+}
+
+impl Accelerator for Routed {
+    fn name(&self) -> String {
+        format!("auto: {} or {}", self.gpu.name(), self.cpu.name())
+    }
+
+    fn check(&self, claims: &[Claim]) -> Vec<bool> {
+        let ([known, unknown], others) = self.sorted(claims);
+        let prove = |group: &Group| match group.places.is_empty() {
+            true => Vec::new(),
+            false => self.prove(group, claims),
+        };
+        let apart =
+            known.side != unknown.side && !known.places.is_empty() && !unknown.places.is_empty();
+        let (of_known, of_unknown) = if apart {
+            // One on either side: both at once.
+            thread::scope(|scope| {
+                let other = scope.spawn(|| prove(&known));
+                let of_unknown = prove(&unknown);
+                let of_known = other.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
+                (of_known, of_unknown)
+            })
+        } else {
+            (prove(&known), prove(&unknown))
+        };
+        let mut verdicts = vec![false; claims.len()];
+        for (group, holds) in [(known, of_known), (unknown, of_unknown)] {
+            for (at, holds) in group.places.into_iter().zip(holds) {
+                verdicts[at] = holds;
+            }
+        }
+        for at in others {
+            verdicts[at] = match &claims[at] {
+                Claim::Root(batch) => batch.computed_root(self) == batch.root(),
+                Claim::Work(seal) => seal.holds(),
+                Claim::Signed { .. } => unreachable!("signatures were sorted out"),
+            };
+        }
+        verdicts
+    }
+
+    fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        let size = size(Work::Hashes, messages);
+        let side = self.decide(size.0, size.1, size.2);
+        self.on(side, size, |side| side.hash_many(messages), |_| true)
+    }
+
+    fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        let size = size(Work::Merkle, items);
+        let side = self.decide(size.0, size.1, size.2);
+        self.on(side, size, |side| side.merkle_root(items), |_| true)
+    }
+
+    fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
+        let range = nonces.end.saturating_sub(nonces.start);
+        let side = self.decide(Work::Nonces, range.min(expected_tries(puzzle)), 0);
+        let size = (Work::Nonces, range, 0);
+        // A search that ends early says nothing about a whole one.
+        self.on(side, size, |side| side.search(puzzle, nonces), Option::is_none)
+    }
+
+    fn expect_keys(&self, keys: &[PublicKey]) {
+        self.cpu.expect_keys(keys);
+        self.gpu.expect_keys(keys);
+        let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
+        let room = EXPECTED_MAX.saturating_sub(expected.len());
+        expected.extend(keys.iter().take(room));
+    }
+
+    fn usage(&self) -> Usage {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Usage {
+            cpu_calls: get(&self.counts.cpu_calls),
+            cpu_items: get(&self.counts.cpu_items),
+            gpu_calls: get(&self.counts.gpu_calls),
+            gpu_items: get(&self.counts.gpu_items),
+            gpu_ns: get(&self.counts.gpu_ns),
+            ..self.gpu.usage()
+        }
+    }
+}
+
+fn size(work: Work, items: &[&[u8]]) -> (Work, u64, u64) {
+    (work, items.len() as u64, items.iter().map(|item| item.len() as u64).sum())
+}
+
+/// How many nonces are tried in the mean until one solves `puzzle`.
+fn expected_tries(puzzle: &Puzzle) -> u64 {
+    let top = puzzle.target.0.first_chunk().copied().map_or(0, u64::from_be_bytes);
+    u64::MAX / top.max(1)
+}
