@@ -33,13 +33,16 @@ struct Inner {
     decoded: OnceLock<Result<Box<dyn Any + Send + Sync>, DecodeError>>,
     claims: OnceLock<Result<Vec<Claim>, Invalid>>,
     verdict: OnceLock<bool>,
+    /// Works the claims out as the sender understands its own message; nothing for what came from a
+    /// network.
+    foresee: fn(&Packet, &Committee),
 }
 
 impl Packet {
     /// A packet of a message that was just encoded, and is kept as the one decoded: so receivers in this
     /// process share its batches instead of each making its own from the bytes.
     pub fn outgoing<M: Message>(from: ReplicaId, message: &M) -> Self {
-        let packet = Self::new(from, message.kind(), codec::encode(message));
+        let packet = Self::new(from, message.kind(), codec::encode(message), foresee::<M>);
         debug_assert!(
             codec::decode::<M>(packet.bytes()).is_ok(),
             "what a replica says can be understood"
@@ -50,9 +53,14 @@ impl Packet {
     }
     /// A packet as it came from the network; `from` was authenticated.
     pub fn incoming(from: ReplicaId, bytes: Bytes) -> Self {
-        Self::new(from, "?", bytes)
+        Self::new(from, "?", bytes, |_, _| {})
     }
-    fn new(from: ReplicaId, kind: &'static str, bytes: Bytes) -> Self {
+    fn new(
+        from: ReplicaId,
+        kind: &'static str,
+        bytes: Bytes,
+        foresee: fn(&Self, &Committee),
+    ) -> Self {
         Self(Arc::new(Inner {
             from,
             kind,
@@ -61,6 +69,7 @@ impl Packet {
             decoded: OnceLock::new(),
             claims: OnceLock::new(),
             verdict: OnceLock::new(),
+            foresee,
         }))
     }
     /// Who sent it.
@@ -87,7 +96,7 @@ impl Packet {
         match self.0.decoded.get() {
             Some(Ok(any)) if any.is::<M>() => self.clone(),
             None => self.clone(),
-            Some(_) => Self::new(self.0.from, self.0.kind, self.0.bytes.clone()),
+            Some(_) => Self::new(self.0.from, self.0.kind, self.0.bytes.clone(), |_, _| {}),
         }
     }
     /// The decoded message, if it is a canonical encoding of an `M`.
@@ -114,6 +123,12 @@ impl Packet {
     pub fn known_claims(&self) -> &[Claim] {
         self.0.claims.get().and_then(|claims| claims.as_deref().ok()).unwrap_or_default()
     }
+    /// The claims that receivers will ask for, before one does: so that a host can prove those of much
+    /// that is under way at once. Empty for what came from a network, whose sender is not here.
+    pub fn foresee(&self, committee: &Committee) -> &[Claim] {
+        (self.0.foresee)(self, committee);
+        self.known_claims()
+    }
     /// The verdict, if somebody asked for it before.
     pub fn known_verdict(&self) -> Option<bool> {
         self.0.verdict.get().copied()
@@ -121,6 +136,15 @@ impl Packet {
     /// Whether all claims hold, computed by `check` unless it is known.
     pub fn verdict(&self, check: impl FnOnce(&[Claim]) -> bool) -> bool {
         *self.0.verdict.get_or_init(|| check(self.known_claims()))
+    }
+}
+
+fn foresee<M: Message>(packet: &Packet, committee: &Committee) {
+    if packet.0.claims.get().is_none()
+        && let Ok(message) = packet.message::<M>()
+    {
+        // What is invalid will be dropped by whoever receives it, with the reason.
+        let _ = packet.claims(&message, committee);
     }
 }
 

@@ -20,6 +20,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             return;
         }
         let (kind, bytes) = (packet.kind(), packet.bytes().len());
+        self.prover.sent(&packet);
         let flight = self.flights.launch(Body::Packet(packet), bytes, number, NOBODY);
         let sent = match to {
             To::One(other) => self.ship_to(number, flight, other),

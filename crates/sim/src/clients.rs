@@ -15,7 +15,7 @@ use crate::{
     scenario::Scenario,
     site::Site,
     trace::{CLIENT_BASE, Kind},
-    world::{Happening, World},
+    world::{Happening, Unproven, World},
 };
 
 /// The most bytes of transactions that are passed on at once.
@@ -158,6 +158,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             let bytes = transactions.iter().map(|t| t.bytes().len()).sum();
             let list = Rc::from(transactions);
             let parcel = Parcel { list, forwarded: false, fingerprint, verdict: None };
+            self.prover.sent_transactions(&parcel.list);
             let flight = self.flights.launch(Body::Transactions(parcel), bytes, u32::MAX, u32::MAX);
             let ids = match to {
                 Some(id) => id.0..id.0 + 1,
@@ -181,9 +182,24 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         let parcel = parcel.clone();
         self.tracer.fold(self.clock, number, Kind::Transactions, parcel.fingerprint);
         if self.committee.client_signatures {
+            if self.prices.by_the_call() {
+                // They are proven with everything else that waits.
+                self.flights.hold(flight);
+                return self.unproven.push_back(Unproven::Transactions { flight });
+            }
             let count = parcel.list.len() as u64;
             self.clock += self.cpu.check_signature.times(count);
             self.books.signatures_checked += count;
+        }
+        self.take_proven(number, flight);
+    }
+    /// Takes in transactions whose proof is paid for, if it holds.
+    pub(crate) fn take_proven(&mut self, number: u32, flight: u32) {
+        let Body::Transactions(parcel) = &self.flights.get(flight).body else {
+            unreachable!("these are transactions");
+        };
+        let parcel = parcel.clone();
+        if self.committee.client_signatures {
             let holds = parcel.verdict.unwrap_or_else(|| self.signed(&parcel.list));
             if let Body::Transactions(parcel) = &mut self.flights.get_mut(flight).body {
                 parcel.verdict = Some(holds);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use byzlab_core::{Packet, ReplicaId, Transaction};
 
-use crate::execution::Settled;
+use crate::{execution::Settled, prices::Weight};
 
 /// Something under way to one or many.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ pub(crate) struct Flight {
     pub(crate) sender: u32,
     /// A further site that it does not reach; `u32::MAX` for none.
     pub(crate) except: u32,
-    /// Signatures among a packet's claims and what proving all of them costs, once known.
-    pub(crate) weight: Option<(u32, u64)>,
+    /// What proving a packet's claims, or transactions' signatures, weighs, once known.
+    pub(crate) weight: Option<Weight>,
     holders: u32,
 }
 

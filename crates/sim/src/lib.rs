@@ -25,6 +25,7 @@ mod flights;
 mod graph;
 mod links;
 mod mining;
+mod prices;
 mod prover;
 pub mod queue;
 mod record;

@@ -1,12 +1,18 @@
 //! Proves claims, each as seldom as possible. What that costs in virtual time is counted elsewhere.
+//!
+//! A verdict follows from a packet's bytes, its sender and the committee, not from who asks, nor when. So
+//! when the first verdict of many is wanted, the signatures on everything that is under way between all
+//! replicas are proven in the same call: that is where batches come from that are wide enough for wide
+//! hardware, though each simulated replica judges one message at a time.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    rc::Rc,
     sync::Arc,
 };
 
 use byzlab_core::{
-    Accelerator, Batch, Claim, Digest, Packet, Scheme,
+    Accelerator, Batch, Claim, Committee, Digest, Packet, Scheme, Transaction,
     crypto::{SimulatedVerifier, sha256_of},
 };
 
@@ -16,6 +22,11 @@ use crate::mining::Mint;
 const ROOTS_BYTES_MAX: usize = 64 << 20;
 /// Places for verdicts on Ed25519 signatures.
 const VERDICTS: usize = 1 << 16;
+/// The most packets and parcels under way that are looked at ahead of time; the oldest beyond it are
+/// proven when they are judged.
+const UNDER_WAY_MAX: usize = 1 << 14;
+/// From so many claims on, no more are gathered for one call: there must be places for their verdicts.
+const CALL_CLAIMS: usize = VERDICTS / 4;
 
 /// Proves claims.
 #[derive(Debug)]
@@ -29,15 +40,48 @@ pub(crate) struct Prover {
 #[derive(Debug)]
 enum Signatures {
     Simulated(SimulatedVerifier),
-    /// Verdicts known, by a digest of key, signature and statement; a newer one takes a place over.
-    Ed25519(Vec<Option<(Digest, bool)>>),
+    Ed25519(Verdicts),
+}
+
+/// Verdicts on Ed25519 signatures, and what there will be verdicts on.
+#[derive(Debug)]
+struct Verdicts {
+    committee: Arc<Committee>,
+    /// By a digest of key, signature and statement; a newer one takes a place over.
+    known: Vec<Option<(Digest, bool)>>,
+    /// What was sent since the last call.
+    under_way: VecDeque<UnderWay>,
+    calls: u64,
+    claims: u64,
+}
+
+#[derive(Debug)]
+enum UnderWay {
+    Packet(Packet),
+    Transactions(Rc<[Transaction]>),
+}
+
+/// Claims for one call, each once, and their names.
+#[derive(Debug, Default)]
+struct Call {
+    claims: Vec<Claim>,
+    names: Vec<Digest>,
+    there: BTreeSet<Digest>,
 }
 
 impl Prover {
-    pub(crate) fn new(scheme: Scheme, seed: u64, accelerator: Arc<dyn Accelerator>) -> Self {
+    pub(crate) fn new(
+        scheme: Scheme,
+        seed: u64,
+        accelerator: Arc<dyn Accelerator>,
+        committee: &Arc<Committee>,
+    ) -> Self {
         let signatures = match scheme {
             Scheme::Simulated => Signatures::Simulated(SimulatedVerifier::new(seed)),
-            Scheme::Ed25519 => Signatures::Ed25519(vec![None; VERDICTS]),
+            Scheme::Ed25519 => {
+                accelerator.expect_keys(&committee.keys);
+                Signatures::Ed25519(Verdicts::new(committee.clone()))
+            }
         };
         Self { signatures, accelerator, roots: Roots::default(), mint: Mint::default() }
     }
@@ -53,6 +97,29 @@ impl Prover {
             Signatures::Ed25519(_) => self.accelerator.name(),
         }
     }
+    /// Calls for Ed25519 signatures, and claims in them.
+    pub(crate) fn calls(&self) -> (u64, u64) {
+        match &self.signatures {
+            Signatures::Simulated(_) => (0, 0),
+            Signatures::Ed25519(verdicts) => (verdicts.calls, verdicts.claims),
+        }
+    }
+    /// A packet is under way.
+    pub(crate) fn sent(&mut self, packet: &Packet) {
+        if let Signatures::Ed25519(verdicts) = &mut self.signatures
+            && packet.known_verdict().is_none()
+        {
+            verdicts.expect(|| UnderWay::Packet(packet.clone()));
+        }
+    }
+    /// Transactions are under way from a client.
+    pub(crate) fn sent_transactions(&mut self, list: &Rc<[Transaction]>) {
+        if let Signatures::Ed25519(verdicts) = &mut self.signatures
+            && verdicts.committee.client_signatures
+        {
+            verdicts.expect(|| UnderWay::Transactions(Rc::clone(list)));
+        }
+    }
     /// Whether all claims of a packet hold; computed once a packet.
     pub(crate) fn judge(&mut self, packet: &Packet) -> bool {
         packet.verdict(|claims| self.all_hold(claims))
@@ -63,18 +130,18 @@ impl Prover {
         let Signatures::Ed25519(verdicts) = &mut self.signatures else { return };
         let unknown = packets.filter(|packet| packet.known_verdict().is_none());
         let claims = unknown.flat_map(|packet| packet.known_claims());
-        settle(&*self.accelerator, verdicts, claims);
+        verdicts.settle(&*self.accelerator, claims);
     }
     /// Whether all of `claims` hold.
     pub(crate) fn all_hold(&mut self, claims: &[Claim]) -> bool {
         if let Signatures::Ed25519(verdicts) = &mut self.signatures {
-            settle(&*self.accelerator, verdicts, claims.iter());
+            verdicts.settle(&*self.accelerator, claims.iter());
         }
         claims.iter().all(|claim| match claim {
             Claim::Signed { by, statement, signature } => match &self.signatures {
                 Signatures::Simulated(verifier) => verifier.verify(by, statement, signature),
-                Signatures::Ed25519(verdicts) => match find(verdicts, claim) {
-                    (_, _, Some(verdict)) => verdict,
+                Signatures::Ed25519(verdicts) => match verdicts.find(claim) {
+                    (_, Some(verdict)) => verdict,
                     // Its place was taken by another of these claims.
                     _ => self.accelerator.check(std::slice::from_ref(claim)) == [true],
                 },
@@ -85,34 +152,76 @@ impl Prover {
     }
 }
 
-/// A claim's name, its place, and the verdict on it, if that is known.
-fn find(verdicts: &[Option<(Digest, bool)>], claim: &Claim) -> (Digest, usize, Option<bool>) {
-    let Claim::Signed { by, statement, signature } = claim else {
-        unreachable!("only verdicts on signatures are kept here");
-    };
-    let name = sha256_of(&[&by.0, &signature.0, statement]);
-    let place = usize::from(u16::from_le_bytes([name.0[0], name.0[1]])) % VERDICTS;
-    let known = verdicts[place].filter(|(other, _)| *other == name);
-    (name, place, known.map(|(_, verdict)| verdict))
+/// Where the verdict on a claim of this name is kept.
+fn place_of(name: &Digest) -> usize {
+    usize::from(u16::from_le_bytes([name.0[0], name.0[1]])) % VERDICTS
 }
 
-fn settle<'a>(
-    accelerator: &dyn Accelerator,
-    verdicts: &mut [Option<(Digest, bool)>],
-    claims: impl Iterator<Item = &'a Claim>,
-) {
-    let (mut places, mut unknown) = (Vec::new(), Vec::new());
-    for claim in claims.filter(|claim| matches!(claim, Claim::Signed { .. })) {
-        if let (name, place, None) = find(verdicts, claim) {
-            places.push((name, place));
-            unknown.push(claim.clone());
+impl Verdicts {
+    fn new(committee: Arc<Committee>) -> Self {
+        let known = vec![None; VERDICTS];
+        Self { committee, known, under_way: VecDeque::new(), calls: 0, claims: 0 }
+    }
+    fn expect(&mut self, what: impl FnOnce() -> UnderWay) {
+        if self.under_way.len() == UNDER_WAY_MAX {
+            self.under_way.pop_front(); // the oldest is the likeliest to have been judged
+        }
+        self.under_way.push_back(what());
+    }
+    /// A claim's name, and the verdict on it if that is known.
+    fn find(&self, claim: &Claim) -> (Digest, Option<bool>) {
+        let Claim::Signed { by, statement, signature } = claim else {
+            unreachable!("only verdicts on signatures are kept here");
+        };
+        let name = sha256_of(&[&by.0, &signature.0, statement]);
+        let known = self.known[place_of(&name)].filter(|(other, _)| *other == name);
+        (name, known.map(|(_, verdict)| verdict))
+    }
+    /// Sees to it that the verdicts on `claims` are known. If one is not, what is under way is proven in
+    /// the same call.
+    fn settle<'a>(
+        &mut self,
+        accelerator: &dyn Accelerator,
+        claims: impl Iterator<Item = &'a Claim>,
+    ) {
+        let mut call = Call::default();
+        claims.for_each(|claim| self.gather(&mut call, claim));
+        if call.claims.is_empty() {
+            return;
+        }
+        while call.claims.len() < CALL_CLAIMS
+            && let Some(next) = self.under_way.pop_front()
+        {
+            match next {
+                UnderWay::Packet(packet) if packet.known_verdict().is_some() => {}
+                UnderWay::Packet(packet) => {
+                    let claims = packet.foresee(&self.committee);
+                    claims.iter().for_each(|claim| self.gather(&mut call, claim));
+                }
+                UnderWay::Transactions(list) => {
+                    let claims =
+                        list.iter().filter_map(|t| t.claim(&self.committee).ok().flatten());
+                    claims.for_each(|claim| self.gather(&mut call, &claim));
+                }
+            }
+        }
+        self.calls += 1;
+        self.claims += call.claims.len() as u64;
+        for (name, verdict) in call.names.into_iter().zip(accelerator.check(&call.claims)) {
+            self.known[place_of(&name)] = Some((name, verdict));
         }
     }
-    if unknown.is_empty() {
-        return;
-    }
-    for ((name, place), verdict) in places.into_iter().zip(accelerator.check(&unknown)) {
-        verdicts[place] = Some((name, verdict));
+    /// Takes a signature into a call if nothing is known of it.
+    fn gather(&self, call: &mut Call, claim: &Claim) {
+        if !matches!(claim, Claim::Signed { .. }) {
+            return;
+        }
+        if let (name, None) = self.find(claim)
+            && call.there.insert(name)
+        {
+            call.claims.push(claim.clone());
+            call.names.push(name);
+        }
     }
 }
 

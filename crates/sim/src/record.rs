@@ -54,6 +54,11 @@ pub(crate) struct Books {
     pub(crate) view_changes: u64,
     pub(crate) signatures_checked: u64,
     pub(crate) signatures_made: u64,
+    /// Calls that were charged as a whole, signatures in them, those of a GPU, and what they cost.
+    pub(crate) proving_calls: u64,
+    pub(crate) proving_signatures: u64,
+    pub(crate) proving_on_gpu: u64,
+    pub(crate) proving_ns: u64,
     pub(crate) events: u64,
     pub(crate) delivered: u64,
     pub(crate) lost: u64,

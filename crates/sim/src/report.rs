@@ -27,6 +27,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             blocks = longest.chain.blocks().len() as u64;
         }
         let figures = self.figures(transactions);
+        let accelerator = self.accelerator_name();
         let replicas = &self.sites[..usize::from(self.scenario.size)];
         let heads =
             replicas.iter().map(|site| site.replica.as_ref().map(|_| site.chain.head())).collect();
@@ -51,10 +52,17 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             marks: self.books.marks,
             timeline: self.books.timeline,
             cpu: None,
-            accelerator: self.prover.name(),
+            accelerator,
             figures,
         };
         (outcome, self.tracer.finish())
+    }
+    /// What proved claims, and whose cost was charged for it.
+    fn accelerator_name(&self) -> String {
+        match &self.scenario.proving {
+            None => self.prover.name(),
+            Some(profile) => format!("{}, charged as {}", self.prover.name(), profile.about),
+        }
     }
     fn last_checks(&mut self) {
         let (submitted, now) = (self.customers.submitted(), self.now);
@@ -91,6 +99,12 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             ("messages_overflowed", books.overflowed),
             ("mempool_refusals", books.mempool_full),
             ("signatures_made", books.signatures_made),
+            ("proving_calls", books.proving_calls),
+            ("proving_signatures", books.proving_signatures),
+            ("proving_signatures_on_gpu", books.proving_on_gpu),
+            ("proving_ms", books.proving_ns / 1_000_000),
+            ("check_calls", self.prover.calls().0),
+            ("check_claims", self.prover.calls().1),
             ("ledger_transactions", transactions),
             ("seals_issued", self.prover.mint.issued() as u64),
             ("reverts", books.reverts),

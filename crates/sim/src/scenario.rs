@@ -18,7 +18,7 @@
 use std::{ops::Range, sync::Arc};
 
 use byzlab_core::{
-    Accelerator, Entry, Reference, ReplicaId, Scheme, Span, Time,
+    Accelerator, Entry, Profile, Reference, ReplicaId, Scheme, Span, Time,
     host::client::{Arrivals, Load},
 };
 
@@ -45,6 +45,10 @@ pub struct Scenario {
     pub network: Network,
     /// What computing costs in virtual time.
     pub cpu: CpuModel,
+    /// What proving costs in place of `cpu`'s `check_signature`, `check_root` and `check_work`, if a
+    /// machine is to be charged whose calls have a price as a whole: all that waits at a replica is then
+    /// proven in one call.
+    pub proving: Option<Arc<Profile>>,
     /// Who sends transactions.
     pub clients: Clients,
     /// Who can mine how fast.
@@ -85,6 +89,7 @@ impl Scenario {
             client_signatures: false,
             network: Network::default(),
             cpu: CpuModel::free(),
+            proving: None,
             clients: Clients::none(),
             mining: Mining::default(),
             faults: Vec::new(),

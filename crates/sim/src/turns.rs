@@ -6,16 +6,15 @@
 //! one batch, the claims, as a real verifier drains its queue. A turn once begun is finished: a
 //! crash comes before or after it. Where computing is free there are no queues and no waiting.
 
-use byzlab_core::{
-    Action, Batch, BatchLimit, Claim, Event, Height, Packet, Puzzle, Span, Ticket, Time,
-};
+use byzlab_core::{Action, Batch, BatchLimit, Event, Height, Packet, Puzzle, Span, Ticket, Time};
 
 use crate::{
     flights::Body,
+    prices::Weight,
     queue::Queue,
     site::{Ask, INBOX_MAX},
     trace::Kind,
-    world::{Happening, World},
+    world::{Happening, Unproven, World},
 };
 
 /// How many waiting happenings one turn takes in at most.
@@ -138,16 +137,19 @@ impl<Q: Queue<Happening>> World<'_, Q> {
     /// Ends a turn: proves what waits for it, and plans what comes next.
     fn settle(&mut self, number: u32) {
         if self.unproven.len() > 1 {
-            self.prover.prepare(self.unproven.iter().map(|(_, packet, _)| packet));
+            let packets = self.unproven.iter().filter_map(|waits| match waits {
+                Unproven::Packet { packet, .. } => Some(packet),
+                Unproven::Transactions { .. } => None,
+            });
+            self.prover.prepare(packets);
         }
-        while let Some((ticket, packet, flight)) = self.unproven.pop_front() {
-            let holds = self.prover.judge(&packet);
-            self.charge_claims(&packet, flight);
-            if let Some(flight) = flight {
-                self.flights.release(flight);
+        while !self.unproven.is_empty() {
+            // In one call where calls have prices; else each has its own, and its answer when it is paid.
+            let together = if self.prices.by_the_call() { self.unproven.len() } else { 1 };
+            self.pay(together);
+            for _ in 0..together {
+                self.judge_next(number);
             }
-            self.handle(number, Event::Verdict { ticket, holds }, None);
-            self.follow_up(number);
         }
         let site = &mut self.sites[number as usize];
         site.busy_until = self.clock;
@@ -159,27 +161,57 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             self.plan(at, Happening::Wake { site: number });
         }
     }
-    fn charge_claims(&mut self, packet: &Packet, flight: Option<u32>) {
-        let known = flight.and_then(|flight| self.flights.get(flight).weight);
-        let (signatures, cost) = known.unwrap_or_else(|| {
-            let (mut signatures, mut cost) = (0u32, 0u64);
-            for claim in packet.known_claims() {
-                match claim {
-                    Claim::Signed { .. } => {
-                        signatures += 1;
-                        cost += self.cpu.check_signature.0;
-                    }
-                    Claim::Root(batch) => cost += self.cpu.check_root.0 * batch.len() as u64,
-                    Claim::Work(_) => cost += self.cpu.check_work.0,
+    /// Pays for proving the first `count` that wait.
+    fn pay(&mut self, count: usize) {
+        let mut sum = Weight::default();
+        for waits in self.unproven.iter().take(count) {
+            let known = match waits {
+                Unproven::Packet { flight, .. } => {
+                    flight.and_then(|flight| self.flights.get(flight).weight)
                 }
+                Unproven::Transactions { flight } => self.flights.get(*flight).weight,
+            };
+            let weight = known.unwrap_or_else(|| match waits {
+                Unproven::Packet { packet, .. } => self.prices.weigh(packet.known_claims()),
+                Unproven::Transactions { flight } => match &self.flights.get(*flight).body {
+                    Body::Transactions(parcel) => self.prices.weigh_transactions(&parcel.list),
+                    body => unreachable!("{body:?} is no transactions"),
+                },
+            });
+            if let Unproven::Packet { flight: Some(flight), .. }
+            | Unproven::Transactions { flight } = waits
+            {
+                self.flights.get_mut(*flight).weight = Some(weight);
             }
-            if let Some(flight) = flight {
-                self.flights.get_mut(flight).weight = Some((signatures, cost));
+            sum.add(&weight);
+        }
+        let charge = self.prices.charge(&sum);
+        self.books.signatures_checked += charge.signatures;
+        if self.prices.by_the_call() && !charge.time.is_zero() {
+            self.books.proving_calls += 1;
+            self.books.proving_signatures += charge.signatures;
+            self.books.proving_on_gpu += charge.on_gpu;
+            self.books.proving_ns += charge.time.0;
+        }
+        self.clock += charge.time;
+    }
+    /// Hands the first that waits its verdict.
+    fn judge_next(&mut self, number: u32) {
+        match self.unproven.pop_front() {
+            Some(Unproven::Packet { ticket, packet, flight }) => {
+                let holds = self.prover.judge(&packet);
+                if let Some(flight) = flight {
+                    self.flights.release(flight);
+                }
+                self.handle(number, Event::Verdict { ticket, holds }, None);
             }
-            (signatures, cost)
-        });
-        self.books.signatures_checked += u64::from(signatures);
-        self.clock += Span(cost);
+            Some(Unproven::Transactions { flight }) => {
+                self.take_proven(number, flight);
+                self.flights.release(flight);
+            }
+            None => return,
+        }
+        self.follow_up(number);
     }
     /// Lets the replica handle one event and does what it wants done.
     fn handle(&mut self, number: u32, event: Event, flight: Option<u32>) {
@@ -232,7 +264,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         if let Some(flight) = flight {
             self.flights.hold(flight); // until judged: its claims' weight is kept there
         }
-        self.unproven.push_back((ticket, packet, flight));
+        self.unproven.push_back(Unproven::Packet { ticket, packet, flight });
     }
     fn want_batch(&mut self, number: u32, limit: BatchLimit, branch: Vec<Batch>) {
         let site = &mut self.sites[number as usize];

@@ -20,6 +20,7 @@ use crate::{
     flights::Flights,
     graph,
     links::Links,
+    prices::Prices,
     prover::Prover,
     queue::Queue,
     record::Books,
@@ -67,6 +68,15 @@ pub(crate) enum Happening {
 // A million of them may be pending, each with its time.
 const _: () = assert!(size_of::<Happening>() <= 12);
 
+/// What waits in a turn to be proven.
+#[derive(Debug)]
+pub(crate) enum Unproven {
+    /// A packet's claims, for the replica that asked under this ticket. Flights are held until judged.
+    Packet { ticket: Ticket, packet: Packet, flight: Option<u32> },
+    /// The signatures of a flight's transactions.
+    Transactions { flight: u32 },
+}
+
 /// The world of one run.
 #[derive(Debug)]
 pub(crate) struct World<'a, Q> {
@@ -85,6 +95,7 @@ pub(crate) struct World<'a, Q> {
     pub(crate) plain: bool,
     pub(crate) cpu: CpuModel,
     pub(crate) cpu_is_free: bool,
+    pub(crate) prices: Prices,
     pub(crate) flights: Flights,
     pub(crate) prover: Prover,
     pub(crate) shelf: Shelf,
@@ -100,7 +111,7 @@ pub(crate) struct World<'a, Q> {
     /// Buffers of the current turn, kept for their allocations.
     pub(crate) actions: Vec<Action>,
     pub(crate) follow: VecDeque<Event>,
-    pub(crate) unproven: VecDeque<(Ticket, Packet, Option<u32>)>,
+    pub(crate) unproven: VecDeque<Unproven>,
     /// When the run ended before its time.
     pub(crate) stopped: Option<Time>,
 }
@@ -133,9 +144,11 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
         let of_sites: Vec<ReplicaId> = sites.iter().map(|site| site.id).collect();
         let links = Links::new(scenario, &of_sites)?;
         let accelerator = Arc::clone(&scenario.accelerator);
+        let prices = Prices::new(scenario.cpu, scenario.proving.clone(), &committee);
         let mut world = Self {
             scenario,
             customers: Customers::new(scenario, &committee),
+            prover: Prover::new(scenario.scheme, seed, accelerator, &committee),
             committee,
             seats,
             signers,
@@ -147,9 +160,9 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             weather,
             plain: false,
             cpu: scenario.cpu,
-            cpu_is_free: scenario.cpu.is_free(),
+            cpu_is_free: scenario.cpu.is_free() && !prices.by_the_call(),
+            prices,
             flights: Flights::default(),
-            prover: Prover::new(scenario.scheme, seed, accelerator),
             shelf: Shelf::default(),
             execution: Execution::new(),
             checks: Checks::new(scenario.progress_within),

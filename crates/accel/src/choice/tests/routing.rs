@@ -1,8 +1,8 @@
 use std::sync::atomic::Ordering;
 
 use byzlab_core::{
-    Accelerator, Batch, Claim, Committee, PublicKey, Puzzle, Reference, Scheme, Signer, Target, Transaction,
-    Work,
+    Accelerator, Batch, Claim, Committee, PublicKey, Puzzle, Reference, Scheme, Signer, Target,
+    Transaction, Work,
 };
 
 use super::{NARROW, pair};
