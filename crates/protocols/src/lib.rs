@@ -4,8 +4,10 @@ use byzlab_core::{Entry, Registry};
 
 pub mod central;
 pub mod kit;
+pub mod minimmit;
 pub mod pbft;
 pub mod pow;
+pub mod simplex;
 pub mod tendermint;
 
 /// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
@@ -17,6 +19,13 @@ static BUILTIN: &[Entry] = &[
         "Buchman, Kwon & Milosevic 2018: rounds and locks, no view change apart",
     )
     .promising(tendermint::THEORY),
+    Entry::of::<simplex::Simplex>("simplex", "Chan & Pass 2023: a block every two delays")
+        .promising(simplex::THEORY),
+    Entry::of::<minimmit::Minimmit>(
+        "minimmit",
+        "Chou, Lewis-Pye & O'Grady 2025: n ≥ 5f + 1, final after two delays",
+    )
+    .promising(minimmit::THEORY),
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
         .promising(central::THEORY),

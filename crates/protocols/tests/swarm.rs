@@ -20,7 +20,7 @@ macro_rules! swarms {
     };
 }
 
-swarms![pbft, tendermint, pow, central];
+swarms![pbft, tendermint, simplex, minimmit, pow, central];
 
 #[test]
 fn every_protocol_of_the_table_has_its_swarm() {

@@ -224,7 +224,8 @@ impl Chain {
         for (height, digest) in heights {
             let parent = self.drafts[&digest].parent;
             let beside = height == head.height.next() && parent != head.digest;
-            if height <= head.height || beside || gone.contains(&parent) {
+            let on_gone = parent != head.digest && gone.contains(&parent);
+            if height <= head.height || beside || on_gone {
                 gone.push(digest);
             }
         }
@@ -309,6 +310,15 @@ mod tests {
         assert!(chain.insert(far.clone(), root()));
         chain.reroot(Head { height: Height(12), digest: Digest([9; 32]) });
         assert_eq!(chain.drafts().collect::<Vec<_>>(), [&far]);
+    }
+
+    #[test]
+    fn what_stands_on_a_block_that_came_by_state_transfer_stays() {
+        let drafts = above(root(), 1, 4);
+        let mut chain = Chain::new(root());
+        drafts.iter().for_each(|d| assert!(chain.insert(d.clone(), root())));
+        chain.reroot(drafts[1].head());
+        assert_eq!(chain.path(drafts[3].head()), Ok(vec![&drafts[2], &drafts[3]]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! - [`Certificate`] is what either gives: who signed one statement, and with what.
 //! - [`Chain`] keeps the proposed blocks above the ledger, and finds the way down from each.
 //! - [`Fetch`] asks others for a proposed block that is missing.
+//! - [`notary`] is the frame of protocols that notarize a block a view, or go on without one.
 //! - [`Pacemaker`] holds the view: leaders, timeouts, and a quorum's word to leave.
 //! - [`Journal`] is what a replica saves before its votes leave.
 //! - [`Pulse`] says when to tell others where one stands.
@@ -18,6 +19,7 @@ pub mod certificate;
 pub mod chain;
 pub mod fetch;
 pub mod journal;
+pub mod notary;
 pub mod pacemaker;
 pub mod pulse;
 pub mod signers;
