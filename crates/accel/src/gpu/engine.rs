@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -181,6 +181,7 @@ impl Engine {
     pub fn inject(&self, fault: Fault) {
         match fault {
             Fault::Lose => self.device.destroy(),
+            Fault::Lie => self.health.lies.store(true, Ordering::Release),
             Fault::Stall => *locked(&self.health.stalled) = true,
             Fault::Resume => {
                 *locked(&self.health.stalled) = false;
@@ -196,6 +197,8 @@ impl Engine {
 pub enum Fault {
     /// It is lost.
     Lose,
+    /// Its answers are wrong from now on, in every byte.
+    Lie,
     /// Its answers do not arrive.
     Stall,
     /// They do again.
@@ -209,6 +212,7 @@ pub(super) struct Health {
     failure: OnceLock<Error>,
     /// Batches given up and not yet back.
     pub(super) late: AtomicUsize,
+    pub(super) lies: AtomicBool,
     stalled: Mutex<bool>,
     resumed: Condvar,
 }

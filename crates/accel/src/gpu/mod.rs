@@ -33,11 +33,15 @@
 //! - **Failure.** A lost device or a broken rule fails the engine for good, and every later call says so.
 //!   Nothing here panics for what a driver does.
 
+mod accelerator;
 mod adapter;
 mod engine;
 mod error;
+mod nonces;
 mod program;
 mod ring;
+mod selftest;
+mod sha256;
 mod stats;
 #[doc(hidden)]
 pub mod testing;
@@ -45,6 +49,7 @@ pub mod testing;
 mod tests;
 mod trusted;
 
+pub use accelerator::{Gpu, Info};
 pub use adapter::{Adapter, Kind, Select, adapters, select};
 pub use engine::{Engine, Fault, Options};
 pub use error::Error;
@@ -52,4 +57,5 @@ pub use program::{
     Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Program, Region, Role, Spec, in_turn,
 };
 pub use ring::{Answer, IN_FLIGHT, Lent, Ticket};
+pub use sha256::MESSAGE_MAX;
 pub use stats::Stats;

@@ -3,6 +3,7 @@
 use std::{
     fmt,
     sync::{Arc, Mutex, atomic::Ordering},
+    time::Duration,
 };
 
 use super::{
@@ -19,6 +20,9 @@ pub const PASSES_MAX: usize = 64;
 /// Bytes from the parameters of one pass to those of the next: what every adapter accepts as the
 /// alignment of a dynamic offset.
 const PARAMS_STRIDE: u64 = 256;
+
+/// How long a driver may take to compile a program's kernels on their first run.
+const WARM_UP: Duration = Duration::from_secs(120);
 
 /// What a buffer is for. In WGSL, `Work` is declared `var<storage, read_write>` and the others
 /// `var<storage, read>`, in every kernel that uses them.
@@ -160,7 +164,7 @@ impl Program {
             .collect();
         let sizes = vec![0; spec.buffers.len()];
         let job = Job { sizes: &sizes, passes: &passes, wanted: &[] };
-        program.submit(program.room()?, &job, |_| ())?.wait()?;
+        program.submit(program.room()?, &job, |_| ())?.wait_at_most(WARM_UP)?;
         Ok(program)
     }
 

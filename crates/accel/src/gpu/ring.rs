@@ -241,10 +241,15 @@ impl Ticket {
     ///
     /// # Errors
     /// When the device has failed, or is later than its [patience](Engine::patience) from now.
-    pub fn wait(mut self) -> Result<Answer, Error> {
+    pub fn wait(self) -> Result<Answer, Error> {
+        let patience = self.flight.as_ref().map(|flight| flight.engine.patience());
+        self.wait_at_most(patience.unwrap_or_default())
+    }
+    /// Waits as [`wait`](Self::wait) does, with another patience.
+    pub(super) fn wait_at_most(mut self, patience: Duration) -> Result<Answer, Error> {
         let flight = self.flight.take().expect("a flight until waited for");
         let engine = &flight.engine;
-        let until = Instant::now() + engine.patience();
+        let until = Instant::now() + patience;
         let mut state = locked(&flight.state);
         while state.maps_left > 0 {
             if let Some(failure) = engine.health.failure() {
@@ -253,7 +258,7 @@ impl Ticket {
             if Instant::now() >= until {
                 state.caller = Caller::Told;
                 engine.health.late.fetch_add(1, Ordering::AcqRel);
-                return Err(Error::Late(engine.patience()));
+                return Err(Error::Late(patience));
             }
             state = match flight.landed.wait_timeout(state, TICK) {
                 Ok((state, _)) => state,
@@ -265,8 +270,9 @@ impl Ticket {
         }
         let lent = state.lent.take().expect("nobody else takes it");
         engine.counters.batches.fetch_add(1, Ordering::Relaxed);
-        let answer =
-            Answer { lent, bytes: self.bytes, tick_ns: engine.queue.get_timestamp_period() };
+        let tick_ns = engine.queue.get_timestamp_period();
+        let lies = engine.health.lies.load(Ordering::Acquire);
+        let answer = Answer { lent, bytes: self.bytes, tick_ns, lies };
         let took = answer.kernel_time().unwrap_or_default().as_nanos() as u64;
         engine.counters.kernel_ns.fetch_add(took, Ordering::Relaxed);
         Ok(answer)
@@ -291,6 +297,8 @@ pub struct Answer {
     bytes: u64,
     /// Nanoseconds a tick of the device's clock.
     tick_ns: f32,
+    /// For tests: whether it is to be falsified.
+    lies: bool,
 }
 
 impl Answer {
@@ -302,7 +310,11 @@ impl Answer {
         let slot = self.lent.slot.as_ref().expect("a slot until dropped");
         let view = slot.readback.get_mapped_range(0..CLOCK_BYTES + self.bytes);
         let view = view.map_err(|e| Error::Lost(e.to_string()))?;
-        Ok(take(&view[CLOCK_BYTES as usize..]))
+        let bytes = &view[CLOCK_BYTES as usize..];
+        if self.lies {
+            return Ok(take(&bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()));
+        }
+        Ok(take(bytes))
     }
     /// How long its kernels took, by the device's clock; `None` where it has none.
     pub fn kernel_time(&self) -> Option<Duration> {

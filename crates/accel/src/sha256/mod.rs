@@ -15,7 +15,7 @@ use byzlab_core::{
     Digest, Puzzle,
     crypto::{sha256, sha256_of},
 };
-pub(crate) use constants::{INITIAL, ROUND, folded, padding};
+pub(crate) use constants::{INITIAL, ROUND, folded, padding, sigma0, sigma1};
 use sha2::block_api::compress256;
 
 /// How SHA-256 is computed here.
@@ -32,11 +32,11 @@ pub enum Sha256 {
 #[derive(Clone, Debug)]
 pub struct Scan {
     /// The state after the header's first block.
-    midstate: [u32; 8],
+    pub(crate) midstate: [u32; 8],
     /// Words 0 to 2 of its second block; the nonce is word 3.
-    tail: [u32; 3],
+    pub(crate) tail: [u32; 3],
     /// The target's most significant word.
-    top: u32,
+    pub(crate) top: u32,
 }
 
 impl Scan {

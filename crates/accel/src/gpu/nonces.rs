@@ -1,0 +1,132 @@
+//! The nonce search on a device.
+
+use std::{iter, sync::Arc};
+
+use super::{
+    engine::Engine,
+    error::Error,
+    program::{Job, Kernel, Pass, Program, Region, Role, Spec, in_turn},
+};
+use crate::{
+    gpu::adapter::Kind,
+    sha256::{ROUND, Scan, sigma0, sigma1},
+    shaders::sha256::NONCES,
+};
+
+/// Invocations to a workgroup.
+const WORKGROUP: u32 = 64;
+/// The most invocations of a slice: as many as a large GPU keeps at hand at once.
+const INVOCATIONS_MAX: u64 = 1 << 18;
+/// The nonces of a search's first slice: one is often enough.
+const SLICE_MIN: u64 = 1 << 16;
+/// The most nonces of one slice: milliseconds on a GPU.
+const SLICE_MAX: u64 = 1 << 25;
+/// The same on a software adapter.
+const SLICE_MAX_SOFTWARE: u64 = 1 << 20;
+/// The length of a header in bits, which is the last word of its second block.
+const LENGTH: u32 = 640;
+
+/// The program of the nonce search.
+#[derive(Debug)]
+pub(super) struct Searcher {
+    program: Program,
+    slice_max: u64,
+}
+
+impl Searcher {
+    pub(super) fn new(engine: &Arc<Engine>) -> Result<Self, Error> {
+        let spec = Spec {
+            name: "nonces",
+            buffers: &[("found", Role::Work { zeroed: true })],
+            kernels: &[Kernel::new(NONCES.text, "nonces", WORKGROUP)],
+        };
+        let software = engine.adapter().kind == Kind::Software;
+        let slice_max = if software { SLICE_MAX_SOFTWARE } else { SLICE_MAX };
+        Ok(Self { program: Program::new(engine, &spec)?, slice_max })
+    }
+
+    /// How far above `start` the first of `count` nonces stands that the scan's filter lets through, as
+    /// [`Sha256::scan`](crate::sha256::Sha256::scan) says it.
+    ///
+    /// Slices double while nothing is found; the one behind that in which it is found is tried for
+    /// nothing.
+    pub(super) fn scan(&self, scan: &Scan, start: u32, count: u64) -> Result<Option<u64>, Error> {
+        let known = known(scan);
+        let mut first = None;
+        in_turn(
+            &self.program,
+            slices(count, self.slice_max),
+            |room, &(at, len)| {
+                let stride = len.min(INVOCATIONS_MAX) as u32;
+                let start = start.wrapping_add(at as u32);
+                let mut head = [0; 24];
+                head[..4].copy_from_slice(&[stride, len as u32, start, scan.top]);
+                head[4..].copy_from_slice(&known);
+                let job = Job {
+                    sizes: &[4],
+                    passes: &[Pass { kernel: 0, params: &head, invocations: stride }],
+                    wanted: &[Region { buffer: 0, at: 0, bytes: 4 }],
+                };
+                self.program.submit(room, &job, |_| ())
+            },
+            |(at, _), answer| {
+                let found = answer.read(|bytes| bytemuck::pod_read_unaligned::<u32>(bytes))?;
+                first = (found != 0).then(|| at + u64::from(!found));
+                Ok(first.is_none())
+            },
+        )?;
+        Ok(first)
+    }
+}
+
+/// Where the slices of a search of `count` nonces begin, and their lengths.
+fn slices(count: u64, most: u64) -> impl Iterator<Item = (u64, u64)> {
+    let (mut at, mut len) = (0, SLICE_MIN);
+    iter::from_fn(move || {
+        let slice = (at, len.min(count - at));
+        at += slice.1;
+        len = (2 * len).min(most);
+        (slice.1 > 0).then_some(slice)
+    })
+}
+
+/// What the kernel knows before the nonce: the state after the three rounds before it, the midstate,
+/// and words 16 to 19 of the schedule, the last two without the nonce's terms.
+fn known(scan: &Scan) -> [u32; 20] {
+    let Scan { midstate, tail: [w0, w1, w2], .. } = *scan;
+    let mut state = midstate;
+    for (word, constant) in [w0, w1, w2].into_iter().zip(ROUND) {
+        let [a, b, c, d, e, f, g, h] = state;
+        let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+        let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+        let choose = g ^ (e & (f ^ g));
+        let majority = (a & b) | (c & (a | b));
+        let new = [sum1, choose, constant, word].into_iter().fold(h, u32::wrapping_add);
+        let top = new.wrapping_add(sum0).wrapping_add(majority);
+        state = [top, a, b, c, d.wrapping_add(new), e, f, g];
+    }
+    let w16 = sigma0(w1).wrapping_add(w0);
+    let w17 = sigma1(LENGTH).wrapping_add(sigma0(w2)).wrapping_add(w1);
+    let w18 = sigma1(w16).wrapping_add(w2);
+    let w19 = sigma1(w17).wrapping_add(sigma0(0x8000_0000));
+    let mut known = [0; 20];
+    known[..8].copy_from_slice(&state);
+    known[8..16].copy_from_slice(&midstate);
+    known[16..].copy_from_slice(&[w16, w17, w18, w19]);
+    known
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_grow_and_leave_nothing_out() {
+        let cut: Vec<_> = slices((1 << 32) - 5, SLICE_MAX).collect();
+        assert_eq!(cut[..3], [(0, 1 << 16), (1 << 16, 1 << 17), (3 << 16, 1 << 18)]);
+        assert!(cut.windows(2).all(|two| two[0].0 + two[0].1 == two[1].0));
+        let (at, len) = cut[cut.len() - 1];
+        assert_eq!(at + len, (1 << 32) - 5);
+        assert_eq!(slices(0, SLICE_MAX).count(), 0);
+    }
+}

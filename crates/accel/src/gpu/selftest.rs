@@ -1,0 +1,43 @@
+//! What an adapter must get right before it is used.
+
+use byzlab_core::{Accelerator, Puzzle, Reference, Target};
+
+use super::{accelerator::Gpu, error::Error};
+
+/// Numbers of leaves with an odd node at no level, at one, at several.
+const TREES: [usize; 6] = [1, 2, 3, 64, 65, 131];
+/// Leading zero bits of the target searched for: a solution comes among some thousand nonces.
+const ZERO_BITS: u32 = 12;
+
+/// Compares the adapter's answers with those of the plainest code there is.
+///
+/// # Errors
+/// When it gives none, or another.
+pub(super) fn run(gpu: &Gpu) -> Result<(), Error> {
+    let wrong = |what: String| Err(Error::Wrong(format!("self-test: {what}")));
+    // Every length up to three blocks.
+    let bytes: Vec<u8> = (0..192u32).map(|i| (i * 151) as u8).collect();
+    let messages: Vec<_> = (0..=bytes.len()).map(|len| &bytes[..len]).collect();
+    let digests = gpu.try_hash_many(&messages)?;
+    if let Some(at) =
+        (0..messages.len()).find(|&at| [digests[at]] != *Reference.hash_many(&messages[at..=at]))
+    {
+        return wrong(format!("SHA-256 of a message of {at} bytes"));
+    }
+    for count in TREES {
+        if gpu.try_merkle_root(&messages[..count])? != Reference.merkle_root(&messages[..count]) {
+            return wrong(format!("the Merkle root over {count} items"));
+        }
+    }
+    let mut target = [0xff; 32];
+    target[..4].copy_from_slice(&(u32::MAX >> ZERO_BITS).to_be_bytes());
+    let prefix = std::array::from_fn(|i| bytes[i]);
+    let puzzle = Puzzle { prefix, target: Target(target) };
+    for nonces in [0..1 << 20, 0xffff_0000..1 << 32] {
+        let found = gpu.try_search(&puzzle, nonces.clone())?;
+        if found != gpu.cpu().search(&puzzle, nonces.clone()) {
+            return wrong(format!("the lowest nonce in {nonces:?}"));
+        }
+    }
+    Ok(())
+}

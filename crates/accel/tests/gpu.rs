@@ -1,0 +1,288 @@
+//! The GPU's answers are the reference's: on the software adapter, whose kernels are the same.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use byzlab_accel::{
+    Cpu,
+    gpu::{Error, Fault, Gpu, Kind, MESSAGE_MAX, Options, Select, adapters, testing},
+};
+use byzlab_core::{Accelerator, Batch, Claim, Puzzle, Reference, Seal, Target};
+use proptest::{
+    collection::vec,
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+
+fn open(options: Options) -> Option<Gpu> {
+    let adapter = testing::software()?;
+    Some(Gpu::on(&adapter, options, Arc::new(Cpu::new(Some(1)))).unwrap())
+}
+
+/// One for all tests that leave it whole.
+fn shared() -> Option<&'static Gpu> {
+    static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
+    GPU.get_or_init(|| open(Options::default())).as_ref()
+}
+
+/// `count` messages of various lengths, the same each time.
+fn messages(count: usize) -> Vec<Vec<u8>> {
+    (0..count).map(|i| (0..(i * 37) % 211).map(|j| (i + j) as u8).collect()).collect()
+}
+
+fn views(messages: &[Vec<u8>]) -> Vec<&[u8]> {
+    messages.iter().map(Vec::as_slice).collect()
+}
+
+fn puzzle(zero_bits: u32) -> Puzzle {
+    let mut target = [0xff; 32];
+    target[..4].copy_from_slice(&(u32::MAX >> zero_bits).to_be_bytes());
+    Puzzle { prefix: std::array::from_fn(|i| i as u8), target: Target(target) }
+}
+
+#[test]
+fn messages_of_every_length() {
+    let Some(gpu) = shared() else { return };
+    let bytes: Vec<u8> = (0..70_000u32).map(|i| (i * 31 / 7) as u8).collect();
+    let edges = [1_000, 1_023, 4_096, MESSAGE_MAX - 1, MESSAGE_MAX, MESSAGE_MAX + 1, 70_000];
+    let lengths: Vec<_> = (0..=260).chain(edges).collect();
+    let messages: Vec<_> = lengths.iter().map(|&length| &bytes[..length]).collect();
+    assert_eq!(gpu.try_hash_many(&messages), Ok(Reference.hash_many(&messages)));
+    assert_eq!(gpu.try_hash_many(&[]), Ok(vec![]));
+    let (short, long) = messages.split_at(200);
+    assert_eq!(gpu.try_merkle_root(short), Ok(Reference.merkle_root(short)));
+    assert_eq!(gpu.try_merkle_root(long), Ok(Reference.merkle_root(long)));
+}
+
+/// More messages than a batch holds, and more bytes: parts of both kinds.
+#[test]
+fn more_than_one_batch() {
+    let Some(gpu) = shared() else { return };
+    let cpu = Cpu::new(Some(2));
+    let many = messages(140_001);
+    let many = views(&many);
+    assert_eq!(gpu.try_hash_many(&many), Ok(cpu.hash_many(&many)));
+    assert_eq!(gpu.try_merkle_root(&many), Ok(cpu.merkle_root(&many)));
+    let long = vec![7; 60_000];
+    let heavy: Vec<&[u8]> = (0..700).map(|i| &long[i..]).collect();
+    assert_eq!(gpu.try_hash_many(&heavy), Ok(cpu.hash_many(&heavy)));
+    assert_eq!(gpu.try_merkle_root(&heavy), Ok(cpu.merkle_root(&heavy)));
+}
+
+#[test]
+fn trees_of_every_size() {
+    let Some(gpu) = shared() else { return };
+    let messages = messages(4_099);
+    let views = views(&messages);
+    for count in (0..=130).chain([1_023, 1_024, 1_025, 2_047, 4_099]) {
+        let root = Reference.merkle_root(&views[..count]);
+        assert_eq!(gpu.try_merkle_root(&views[..count]), Ok(root), "{count} leaves");
+    }
+}
+
+/// At the ends of ranges, of slices and of all nonces; the lowest of several; none.
+#[test]
+fn the_lowest_nonce_wins() {
+    let Some(gpu) = shared() else { return };
+    let cpu = Cpu::new(Some(2));
+    let ends = [0..0, 5..5, 0..1, 3..40_000, 65_535..65_537, 4_294_900_000..1 << 32];
+    for bits in [0, 1, 4, 12] {
+        for nonces in ends.clone() {
+            let want = Reference.search(&puzzle(bits), nonces.clone());
+            let found = gpu.try_search(&puzzle(bits), nonces.clone());
+            assert_eq!(found, Ok(want), "{bits} bits in {nonces:?}");
+        }
+    }
+    for nonces in [0..1 << 21, 1_000_001..1 << 22, 0xffe0_0000..1 << 32] {
+        let want = cpu.search(&puzzle(20), nonces.clone());
+        assert_eq!(gpu.try_search(&puzzle(20), nonces), Ok(want));
+    }
+    let solution = cpu.search(&puzzle(20), 0..1 << 32).unwrap();
+    let nonce = u64::from(solution.nonce);
+    assert_eq!(gpu.try_search(&puzzle(20), nonce..nonce + 1), Ok(Some(solution)));
+    assert_eq!(gpu.try_search(&puzzle(20), 0..nonce), Ok(None));
+}
+
+/// A target that a hash meets to the last bit, and one that it misses by one: the kernel lets both
+/// through.
+#[test]
+fn the_whole_target_counts() {
+    let Some(gpu) = shared() else { return };
+    let mut exact = puzzle(10);
+    let nonce = Reference.search(&exact, 0..100_000).unwrap().nonce;
+    let hash = Seal { puzzle: exact.clone(), nonce }.hash().0;
+    exact.target = Target(std::array::from_fn(|i| hash[31 - i]));
+    let found = gpu.try_search(&exact, 0..100_000).unwrap();
+    assert_eq!(found.map(|seal| seal.nonce), Some(nonce));
+    exact.target.0[31] -= 1;
+    let next = gpu.try_search(&exact, 0..1 << 20);
+    assert_eq!(next, Ok(Cpu::new(Some(1)).search(&exact, 0..1 << 20)));
+}
+
+#[test]
+fn claims_of_every_kind() {
+    let Some(gpu) = shared() else { return };
+    let solved = Reference.search(&puzzle(8), 0..100_000).unwrap();
+    let unsolved = Seal { puzzle: puzzle(31), nonce: 0 };
+    let batch = Batch::empty();
+    let false_root = Batch::parse(byzlab_core::Digest([1; 32]), batch.bytes().clone()).unwrap();
+    let mut claims = vec![
+        Claim::Root(batch),
+        Claim::Work(solved),
+        Claim::Root(false_root),
+        Claim::Work(unsolved),
+    ];
+    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]);
+    for statement in [b"yes", b"not"] {
+        use ed25519_dalek::Signer;
+        claims.push(Claim::Signed {
+            by: byzlab_core::PublicKey(key.verifying_key().to_bytes()),
+            statement: bytes::Bytes::from_static(statement),
+            signature: byzlab_core::Signature(key.sign(b"yes").to_bytes()),
+        });
+    }
+    assert_eq!(gpu.check(&claims), [true, true, false, false, true, false]);
+    assert_eq!(gpu.check(&claims), Reference.check(&claims));
+    assert!(gpu.check(&[]).is_empty());
+}
+
+#[test]
+fn any_messages_and_puzzles() {
+    let Some(gpu) = shared() else { return };
+    let mut runner = TestRunner::new(Config::with_cases(48));
+    let puzzles = (vec(any::<u8>(), 76), any::<u32>(), 0..14u32);
+    runner
+        .run(
+            &(vec(vec(any::<u8>(), 0..300), 0..300), puzzles),
+            |(messages, (prefix, start, bits))| {
+                let views = views(&messages);
+                prop_assert_eq!(gpu.try_hash_many(&views), Ok(Reference.hash_many(&views)));
+                prop_assert_eq!(gpu.try_merkle_root(&views), Ok(Reference.merkle_root(&views)));
+                let puzzle = Puzzle { prefix: prefix.try_into().unwrap(), ..puzzle(bits) };
+                let nonces = u64::from(start)..(u64::from(start) + 9_000).min(1 << 32);
+                let want = Cpu::new(Some(1)).search(&puzzle, nonces.clone());
+                prop_assert_eq!(gpu.try_search(&puzzle, nonces), Ok(want));
+                Ok(())
+            },
+        )
+        .unwrap();
+}
+
+/// Kernels with run-time checks give the same answers, so none reads or writes outside its buffers
+/// where that would matter.
+#[test]
+fn checked_kernels_agree() {
+    let Some(gpu) = open(Options { checked: true, patience: None }) else { return };
+    let messages = messages(1_000);
+    let views = views(&messages);
+    assert_eq!(gpu.try_hash_many(&views), Ok(Reference.hash_many(&views)));
+    assert_eq!(gpu.try_merkle_root(&views), Ok(Reference.merkle_root(&views)));
+    let nonces = 7..100_000;
+    let want = Reference.search(&puzzle(14), nonces.clone());
+    assert_eq!(gpu.try_search(&puzzle(14), nonces), Ok(want));
+}
+
+#[test]
+fn it_says_what_it_is_and_what_it_did() {
+    let Some(gpu) = open(Options::default()) else { return };
+    let info = gpu.info();
+    assert_eq!(info.kind, Kind::Software);
+    assert!(gpu.name().contains(&info.name) && gpu.name().contains("software adapter"));
+    assert!(!info.driver.is_empty() && !info.backend.is_empty());
+    let before = gpu.stats();
+    gpu.hash_many(&[b"one", b"two"]);
+    let after = gpu.stats();
+    assert_eq!((after.batches, after.items), (before.batches + 1, before.items + 2));
+    assert!(after.bytes_up > before.bytes_up && after.bytes_down >= before.bytes_down + 64);
+    assert_eq!((after.waiting, after.mismatches, after.fallbacks), (0, 0, 0));
+    assert!(after.rechecked > 0, "the self-test is checked again like everything else");
+    assert_eq!(info.clock, after.kernel_ns > 0);
+    assert_eq!(gpu.failure(), None);
+}
+
+/// A wrong answer is found, ends the use of the adapter, and reaches nobody.
+#[test]
+fn a_liar_is_found_out() {
+    let cases: [fn(&Gpu); 3] = [
+        |gpu| {
+            let messages = messages(600);
+            let digests = gpu.hash_many(&views(&messages));
+            assert_eq!(digests, Reference.hash_many(&views(&messages)));
+        },
+        |gpu| {
+            let found = gpu.search(&puzzle(10), 0..100_000);
+            assert_eq!(found, Reference.search(&puzzle(10), 0..100_000));
+        },
+        |gpu| {
+            let claims = [Claim::Root(Batch::empty()), Claim::Root(batch_of(100))];
+            assert_eq!(gpu.check(&claims), [true, true]);
+        },
+    ];
+    for case in cases {
+        let Some(gpu) = open(Options::default()) else { return };
+        gpu.inject(Fault::Lie);
+        case(&gpu);
+        assert!(matches!(gpu.failure(), Some(Error::Wrong(_))), "{:?}", gpu.failure());
+        assert_eq!(gpu.stats().mismatches, 1);
+        let batches = gpu.stats().batches;
+        case(&gpu);
+        assert_eq!(gpu.stats().batches, batches, "it is not asked again");
+        assert!(gpu.stats().fallbacks > 0);
+    }
+}
+
+fn batch_of(count: u64) -> Batch {
+    use byzlab_core::{Committee, Scheme, Signer, Transaction};
+    let signer = Signer::seeded(Scheme::Ed25519, 1, "client/0");
+    let committee = Committee::new("test", vec![signer.public()], false);
+    let transactions: Vec<_> =
+        (0..count).map(|n| Transaction::new(&committee, &signer, n, &n.to_le_bytes())).collect();
+    Batch::new(&transactions, &Reference)
+}
+
+#[test]
+fn the_cpu_takes_over_from_a_lost_device() {
+    let Some(gpu) = open(Options::default()) else { return };
+    gpu.inject(Fault::Lose);
+    let messages = messages(100);
+    let views = views(&messages);
+    for _ in 0..2 {
+        assert_eq!(gpu.hash_many(&views), Reference.hash_many(&views));
+        assert_eq!(gpu.merkle_root(&views), Reference.merkle_root(&views));
+    }
+    assert_eq!(gpu.stats().fallbacks, 4);
+    assert!(gpu.failure().is_some());
+}
+
+#[test]
+fn the_cpu_takes_over_from_a_late_device() {
+    let patience = Some(Duration::from_millis(500));
+    let Some(gpu) = open(Options { checked: false, patience }) else { return };
+    gpu.inject(Fault::Stall);
+    let messages = messages(100);
+    let views = views(&messages);
+    for _ in 0..3 {
+        assert_eq!(gpu.hash_many(&views), Reference.hash_many(&views));
+    }
+    assert_eq!(gpu.stats().fallbacks, 3, "the second and third did not wait");
+    assert_eq!(gpu.failure(), None);
+    gpu.inject(Fault::Resume);
+    while gpu.stats().waiting > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(gpu.try_hash_many(&views), Ok(Reference.hash_many(&views)));
+    assert_eq!(gpu.stats().fallbacks, 3);
+}
+
+#[test]
+fn a_machine_without_gpu_says_so() {
+    if adapters().iter().any(|adapter| adapter.kind != Kind::Software) {
+        return;
+    }
+    let error = Gpu::open(Select::Hardware, Arc::new(Cpu::new(Some(1)))).unwrap_err();
+    assert!(error.to_string().starts_with("no GPU; found: "), "{error}");
+}
