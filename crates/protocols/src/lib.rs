@@ -3,6 +3,7 @@
 use byzlab_core::{Entry, Registry};
 
 pub mod central;
+pub mod hotstuff;
 pub mod kit;
 pub mod minimmit;
 pub mod pbft;
@@ -26,6 +27,10 @@ static BUILTIN: &[Entry] = &[
         "Chou, Lewis-Pye & O'Grady 2025: n ≥ 5f + 1, final after two delays",
     )
     .promising(minimmit::THEORY),
+    hotstuff::HOTSTUFF,
+    hotstuff::FAST_HOTSTUFF,
+    hotstuff::JOLTEON,
+    hotstuff::HOTSTUFF_2,
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
         .promising(central::THEORY),

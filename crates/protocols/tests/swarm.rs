@@ -20,7 +20,18 @@ macro_rules! swarms {
     };
 }
 
-swarms![pbft, tendermint, simplex, minimmit, pow, central];
+swarms![
+    pbft,
+    tendermint,
+    simplex,
+    minimmit,
+    hotstuff,
+    fast_hotstuff,
+    jolteon,
+    hotstuff_2,
+    pow,
+    central
+];
 
 #[test]
 fn every_protocol_of_the_table_has_its_swarm() {

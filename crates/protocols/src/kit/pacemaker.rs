@@ -1,7 +1,7 @@
 //! Views: who leads them, how long one waits in them, and how a quorum leaves one.
 //!
 //! - [`Rotation`] says who leads which view.
-//! - [`Backoff`] says how long to wait: twice as long after each failure, within a bound.
+//! - [`Backoff`] says how long to wait: twice as long after two failures, within a bound.
 //! - [`TimeoutVote`], [`TimeoutCertificate`]: "I give up on this view; the best certificate I know is
 //!   of that view", and a quorum of such words.
 //! - [`Pacemaker`] holds the view and counts timeout votes: at f + 1 it says *join* (an honest replica
@@ -19,7 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How often a timeout doubles at most.
-pub const DOUBLINGS_MAX: u32 = 6;
+pub const DOUBLINGS_MAX: u32 = 4;
 
 /// Who leads which view.
 #[derive(
@@ -70,7 +70,8 @@ impl Rotation {
     }
 }
 
-/// How long to wait: a base, doubled with each failure in a row.
+/// How long to wait: a base, doubled with every second failure in a row. (One replica that is down costs a
+/// chained protocol two views: its own, and the one before, whose votes it should have collected.)
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     base: Span,
@@ -84,13 +85,13 @@ impl Backoff {
     }
     /// How long to wait now.
     pub fn span(&self) -> Span {
-        self.base.times(1 << self.failures)
+        self.base.times(1 << (self.failures / 2))
     }
-    /// The wait was in vain: the next is twice as long, up to 2^[`DOUBLINGS_MAX`] times the base.
+    /// The wait was in vain: the next are longer, up to 2^[`DOUBLINGS_MAX`] times the base.
     pub fn fail(&mut self) {
-        self.failures = (self.failures + 1).min(DOUBLINGS_MAX);
+        self.failures = (self.failures + 1).min(2 * DOUBLINGS_MAX);
     }
-    /// A view succeeded: half as long.
+    /// A view succeeded, and makes up for one that failed.
     pub fn ease(&mut self) {
         self.failures = self.failures.saturating_sub(1);
     }
@@ -285,7 +286,8 @@ impl Pacemaker {
         }
         true
     }
-    /// Sees to it that the timer runs if there is something to wait for, and does not else.
+    /// Sees to it that the timer runs if there is something to wait for, and does not else. For one who
+    /// gave up it is time, after the base wait, to say so again.
     pub fn watch<P: Protocol>(
         &mut self,
         now: Time,
@@ -298,20 +300,24 @@ impl Pacemaker {
         }
         self.armed = waits;
         match waits {
+            true if self.gave_up() => out.arm(timer, now + self.backoff.base),
             true => out.arm(timer, now + self.backoff.span()),
             false => out.disarm(timer),
         }
     }
     /// The timer fell due, or others gave up: so does this replica. Whether for the first time in this
-    /// view; the next wait is longer.
+    /// view; then the next view's wait is longer.
     pub fn give_up(&mut self) -> bool {
         self.armed = false;
-        self.backoff.fail();
-        self.gave_up.replace(self.view) != Some(self.view)
+        let first = self.gave_up.replace(self.view) != Some(self.view);
+        if first {
+            self.backoff.fail();
+        }
+        first
     }
-    /// After a restart: this view was given up before.
-    pub fn gave_up_before(&mut self, view: View) {
-        self.gave_up = Some(view);
+    /// After a restart: begins in `view`.
+    pub fn begin(&mut self, view: View) {
+        self.view = view;
     }
     /// Takes a timeout vote, which has been proven: one's own too. Votes of views below are nothing new.
     pub fn hear(&mut self, from: ReplicaId, vote: TimeoutVote) -> Option<Heard> {
@@ -374,13 +380,12 @@ mod tests {
     #[test]
     fn waits_double_within_a_bound() {
         let mut backoff = Backoff::new(Span::ms(100));
-        backoff.fail();
-        backoff.fail();
+        (0..4).for_each(|_| backoff.fail());
         assert_eq!(backoff.span(), Span::ms(400));
         backoff.ease();
         assert_eq!(backoff.span(), Span::ms(200));
         (0..100).for_each(|_| backoff.fail());
-        assert_eq!(backoff.span(), Span::ms(6_400));
+        assert_eq!(backoff.span(), Span::ms(1_600));
         backoff.reset();
         assert_eq!(backoff.span(), Span::ms(100));
     }
@@ -405,8 +410,9 @@ mod tests {
         assert_eq!(pacemaker.hear(ReplicaId(1), vote(1 << 60, 0)), None);
         let joined = pacemaker.hear(ReplicaId(2), vote(7, 0));
         assert_eq!(joined, Some(Heard::Join(View(7))), "a liar's view is nobody's");
-        pacemaker.gave_up_before(View(7));
-        assert_eq!(pacemaker.hear(ReplicaId(2), vote(7, 0)), None);
+        pacemaker.begin(View(7));
+        assert!(pacemaker.give_up() && !pacemaker.give_up());
+        assert_eq!(pacemaker.hear(ReplicaId(3), vote(7, 0)), None, "it gave up by now");
     }
 
     #[test]

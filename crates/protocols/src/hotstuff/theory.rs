@@ -1,0 +1,87 @@
+//! What the family promises; `byzlab conform` holds it to this.
+//!
+//! A proposal takes a δ, the votes for it a δ to the next leader, which commits first; the others commit
+//! with its proposal, a δ later.
+
+use byzlab_core::theory::{
+    Delays, Formula, Resilience, Responsive, Stall, Theory, Timing, ViewChange, longest_live_run,
+};
+
+/// What all have in common.
+const FAMILY: Theory = Theory {
+    ideal: "batch_patience = \"0s\"",
+    swarm: "view_timeout = \"300ms\"\nleader_wait = \"60ms\"",
+    bounds: &["view_timeout"],
+    period: Some(Delays::delta(2)),
+    // Proposals, and votes to the next leader.
+    messages: Formula { text: "2(n − 1)", of: |n| 2 * (n - 1) },
+    apart: &["status"],
+    resilience: Resilience::byzantine(3),
+    responsive: Responsive::Always,
+    ..Theory::BLANK
+};
+
+/// New-views to the next leader. A crashed leader costs two views, its own and the one whose votes it
+/// should have collected; there it was also the one to be told, so all are told at the second attempt.
+const LINEAR: ViewChange = ViewChange::Messages {
+    kinds: &["timeout"],
+    count: Formula { text: "n − 2", of: |n| n.saturating_sub(2) },
+    carrying: "one certificate each",
+};
+
+const TO_ALL: ViewChange = ViewChange::Messages {
+    kinds: &["timeout"],
+    // From each of the n - 1 that are up.
+    count: Formula { text: "(n − 1)²", of: |n| (n - 1) * (n - 1) },
+    carrying: "one certificate each",
+};
+
+/// Yin et al. 2019, §5 and Algorithm 3.
+pub const HOTSTUFF: &[Theory] = &[Theory {
+    source: "Yin et al. 2019, §5",
+    timing: Timing::rounds(Delays::delta(6), Delays::delta(7)),
+    view_change: LINEAR,
+    stalls: Some(Stall {
+        when: |size, faulty| longest_live_run(size, faulty) < 4,
+        why: "a three-chain in consecutive views takes four live leaders in a row, the last to collect \
+              the votes, and round robin never has them",
+    }),
+    ..FAMILY
+}];
+
+const TWO_CHAIN: Theory = Theory {
+    timing: Timing::rounds(Delays::delta(4), Delays::delta(5)),
+    stalls: Some(Stall {
+        when: |size, faulty| longest_live_run(size, faulty) < 3,
+        why: "a two-chain in consecutive views takes three live leaders in a row, the last to collect \
+              the votes, and round robin never has them",
+    }),
+    ..FAMILY
+};
+
+/// Jalalzai et al. 2020, §4.
+pub const FAST_HOTSTUFF: &[Theory] =
+    &[Theory { source: "Jalalzai et al. 2020, §4", view_change: LINEAR, ..TWO_CHAIN }];
+
+/// Gelashvili et al. 2022, Figure 3.
+pub const JOLTEON: &[Theory] =
+    &[Theory { source: "Gelashvili et al. 2022, Figure 3", view_change: TO_ALL, ..TWO_CHAIN }];
+
+/// Malkhi & Nayak 2023, Figure 1.
+pub const HOTSTUFF_2: &[Theory] = &[Theory {
+    source: "Malkhi & Nayak 2023, Figure 1",
+    bounds: &["view_timeout", "leader_wait"],
+    timing: Timing::rounds(Delays::delta(4), Delays::delta(5)),
+    period: Some(Delays::delta(4)),
+    // Proposal with the decision of the view before, votes, certificate, votes for that.
+    messages: Formula { text: "4(n − 1)", of: |n| 4 * (n - 1) },
+    responsive: Responsive::GoodCase,
+    view_change: LINEAR,
+    stalls: Some(Stall {
+        when: |size, faulty| longest_live_run(size, faulty) < 2,
+        why: "a decision takes two live leaders in a row, the second to collect the second votes, and \
+              round robin never has them",
+    }),
+    remark: "n − 1 more for a last block, whose decision comes with a blank",
+    ..FAMILY
+}];
