@@ -332,7 +332,6 @@ mod tests {
             first.next(View(1), head(2, 2)),
             first.next(View(2), head(3, 3)),
             first.next(View(2), head(0, 0)),
-            Lineage { own: genesis.own, ..first },
             Lineage { grand: first.own, ..blank },
         ] {
             assert!(bad.check(&committee).is_err(), "{bad:?}");
