@@ -9,6 +9,7 @@ pub mod minimmit;
 pub mod pbft;
 pub mod pow;
 pub mod simplex;
+pub mod streamlet;
 pub mod tendermint;
 
 /// The protocols that come with ByzLab: what lookup, `byzlab protocols` and the tests read.
@@ -22,6 +23,8 @@ static BUILTIN: &[Entry] = &[
     .promising(tendermint::THEORY),
     Entry::of::<simplex::Simplex>("simplex", "Chan & Pass 2023: a block every two delays")
         .promising(simplex::THEORY),
+    Entry::of::<streamlet::Streamlet>("streamlet", "Chan & Shi 2020: epochs by the clock")
+        .promising(streamlet::THEORY),
     Entry::of::<minimmit::Minimmit>(
         "minimmit",
         "Chou, Lewis-Pye & O'Grady 2025: n ≥ 5f + 1, final after two delays",

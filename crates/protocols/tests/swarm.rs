@@ -24,6 +24,7 @@ swarms![
     pbft,
     tendermint,
     simplex,
+    streamlet,
     minimmit,
     hotstuff,
     fast_hotstuff,
