@@ -50,6 +50,12 @@ pub trait Protocol: Sized + Send + 'static {
     fn replies(committee: &Committee) -> usize {
         committee.one_honest()
     }
+
+    /// Whether every replica proposes transactions of its own: clients then spread theirs over the
+    /// replicas, and do not send each to all of them, of whom each would propose it.
+    fn spread() -> bool {
+        false
+    }
 }
 
 /// What replicas of one protocol say to each other.

@@ -70,6 +70,10 @@ impl Entry {
     pub fn replies(&self, committee: &Committee) -> usize {
         self.plugin.replies(committee)
     }
+    /// See [`Protocol::spread`].
+    pub fn spread(&self) -> bool {
+        self.plugin.spread()
+    }
 }
 
 /// What stands behind an [`Entry`]: a [`Protocol`] as a rule, by [`Entry::of`].
@@ -90,6 +94,10 @@ pub trait Plugin: Send + Sync {
     fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid>;
     /// See [`Protocol::replies`].
     fn replies(&self, committee: &Committee) -> usize;
+    /// See [`Protocol::spread`].
+    fn spread(&self) -> bool {
+        false
+    }
 }
 
 /// A [`Protocol`] as a [`Plugin`].
@@ -116,6 +124,9 @@ impl<P: Protocol> Plugin for Typed<P> {
     }
     fn replies(&self, committee: &Committee) -> usize {
         P::replies(committee)
+    }
+    fn spread(&self) -> bool {
+        P::spread()
     }
 }
 

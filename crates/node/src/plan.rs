@@ -259,6 +259,8 @@ pub struct ClientPlan {
     pub addresses: Vec<Address>,
     /// How many equal replies confirm a transaction: [`Entry::replies`] of the committee.
     pub replies: usize,
+    /// Whether each transaction goes to one replica in turn: [`Entry::spread`].
+    pub spread: bool,
     /// Who sends what. Times are counted from the first connection to a replica.
     pub clients: Clients,
     /// From which keys, payloads and arrivals are drawn. Client `i` is called `client/i`.

@@ -6,6 +6,7 @@ pub mod central;
 pub mod hotstuff;
 pub mod kit;
 pub mod minimmit;
+pub mod mysticeti;
 pub mod pbft;
 pub mod pow;
 pub mod simplex;
@@ -34,6 +35,8 @@ static BUILTIN: &[Entry] = &[
     hotstuff::FAST_HOTSTUFF,
     hotstuff::JOLTEON,
     hotstuff::HOTSTUFF_2,
+    Entry::of::<mysticeti::Mysticeti>("mysticeti", "an uncertified DAG, Babel et al. 2024")
+        .promising(mysticeti::THEORY),
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
         .promising(central::THEORY),

@@ -30,6 +30,7 @@ swarms![
     fast_hotstuff,
     jolteon,
     hotstuff_2,
+    mysticeti,
     pow,
     central
 ];

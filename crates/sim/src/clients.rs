@@ -46,7 +46,8 @@ impl Customers {
             let signer = Signer::seeded(scenario.scheme, scenario.seed, &name);
             let load = scenario.clients.load.clone();
             let committee = Arc::clone(committee);
-            let client = Client::new(signer, committee, load, needed, scenario.seed, &name);
+            let client = Client::new(signer, committee, load, needed, scenario.seed, &name)
+                .spreading(scenario.entry.spread());
             Customer { client, wake_at: Time::NEVER, sent: Vec::new(), confirmed: Vec::new() }
         };
         let list: Vec<_> = (0..scenario.clients.count).map(customer).collect();

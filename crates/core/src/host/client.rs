@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::execution::Reply;
+use super::{execution::Reply, spread::Spread};
 use crate::{
     committee::Committee,
     crypto::{PublicKey, Signer},
@@ -54,7 +54,8 @@ pub struct Load {
     pub from: Time,
     /// No sends from here on.
     pub until: Time,
-    /// How long to wait for replies before the transaction is sent to every replica.
+    /// How long to wait for replies before the transaction is sent to every replica; to another one, where
+    /// clients spread theirs.
     pub retry: Span,
 }
 
@@ -82,6 +83,8 @@ pub struct Confirmed {
 struct Waiting {
     intended: Time,
     transaction: Transaction,
+    /// To whom it was sent last; `None`: to all.
+    to: Option<ReplicaId>,
     /// Who said what.
     replies: Vec<(ReplicaId, u64)>,
 }
@@ -96,6 +99,8 @@ pub struct Client {
     replies_needed: usize,
     stream: Stream,
     leader: Option<ReplicaId>,
+    /// Where there is no leader: whom to send to, if not to all.
+    spread: Option<Spread>,
     sequence: u64,
     next_arrival: Option<Time>,
     /// Intended times of transactions that cannot be sent yet.
@@ -130,6 +135,7 @@ impl Client {
             replies_needed,
             stream,
             leader: None,
+            spread: None,
             sequence: 0,
             next_arrival,
             backlog: VecDeque::new(),
@@ -137,6 +143,14 @@ impl Client {
             retries: VecDeque::new(),
             submitted: 0,
         }
+    }
+    /// This client, which sends each transaction to one replica in turn if `spread`; see
+    /// [`Protocol::spread`](crate::Protocol::spread).
+    #[must_use]
+    pub fn spreading(mut self, spread: bool) -> Self {
+        let size = self.committee.size();
+        self.spread = spread.then(|| Spread::new(size, self.stream.below(size as u64)));
+        self
     }
     /// Its key.
     pub fn public(&self) -> PublicKey {
@@ -167,10 +181,7 @@ impl Client {
             }
         }
         let mut submissions = self.send_backlog(now);
-        let again = self.due_again(now);
-        if !again.is_empty() {
-            submissions.push(Submission { to: None, transactions: again });
-        }
+        submissions.extend(self.due_again(now));
         submissions
     }
     /// Takes a replica's reply; gives what became final by it, and what a closed loop sends next.
@@ -226,15 +237,20 @@ impl Client {
         let payloads: Vec<_> = (self.sequence..).take(room).map(|n| self.payload(n)).collect();
         let transactions =
             Transaction::many(&self.committee, &self.signer, self.sequence, payloads);
-        for (intended, transaction) in self.backlog.drain(..room).zip(&transactions) {
-            let waiting =
-                Waiting { intended, transaction: transaction.clone(), replies: Vec::new() };
+        let mut submissions = Submissions::default();
+        for (intended, transaction) in self.backlog.drain(..room).zip(transactions) {
+            let to = match &mut self.spread {
+                Some(spread) => Some(spread.next(now)),
+                None => self.leader,
+            };
+            submissions.add(to, transaction.clone());
+            let waiting = Waiting { intended, transaction, to, replies: Vec::new() };
             self.waiting.insert(self.sequence, waiting);
             self.retries.push_back((now + self.load.retry, self.sequence));
             self.sequence += 1;
             self.submitted += 1;
         }
-        vec![Submission { to: self.leader, transactions }]
+        submissions.0
     }
     /// A write to a key that is drawn from the stream. Its value need not be random to a protocol,
     /// but must differ from the next one.
@@ -247,23 +263,40 @@ impl Client {
         payload[8..].chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&word[..chunk.len()]));
         payload
     }
-    fn due_again(&mut self, now: Time) -> Vec<Transaction> {
-        let mut due = Vec::new();
+    fn due_again(&mut self, now: Time) -> Vec<Submission> {
+        let mut due = Submissions::default();
         while let Some(&(at, sequence)) = self.retries.front() {
-            if !self.waiting.contains_key(&sequence) {
+            let Some(waiting) = self.waiting.get_mut(&sequence) else {
                 self.retries.pop_front();
                 continue;
-            }
+            };
             if at > now {
                 break;
             }
             self.retries.pop_front();
-            due.push(self.waiting[&sequence].transaction.clone());
+            waiting.to = self.spread.as_mut().map(|spread| {
+                let failed = waiting.to.expect("it was sent to one");
+                spread.after(failed, now, self.load.retry)
+            });
+            due.add(waiting.to, waiting.transaction.clone());
             self.retries.push_back((now + self.load.retry, sequence));
         }
-        if !due.is_empty() {
+        if !due.0.is_empty() {
             self.leader = None;
         }
-        due
+        due.0
+    }
+}
+
+/// What is to be sent, gathered by receiver.
+#[derive(Default)]
+struct Submissions(Vec<Submission>);
+
+impl Submissions {
+    fn add(&mut self, to: Option<ReplicaId>, transaction: Transaction) {
+        match self.0.iter_mut().find(|submission| submission.to == to) {
+            Some(submission) => submission.transactions.push(transaction),
+            None => self.0.push(Submission { to, transactions: vec![transaction] }),
+        }
     }
 }

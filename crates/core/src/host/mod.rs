@@ -5,6 +5,7 @@
 pub mod client;
 pub mod execution;
 pub mod mempool;
+mod spread;
 
 pub use client::{Arrivals, Client, Load, Submission};
 pub use execution::{Application, Executor, KvStore, Reply};

@@ -150,6 +150,7 @@ impl Stage {
             committee: self.committee.clone(),
             addresses: self.members[0].seat.addresses.clone(),
             replies: plan.entry.replies(&self.committee),
+            spread: plan.entry.spread(),
             clients: plan.clients.clone(),
             seed: plan.seed,
             duration: plan.duration,

@@ -4,6 +4,7 @@
 //! - [`Ballot`] counts them where it is not known beforehand what they are for.
 //! - [`Certificate`] is what either gives: who signed one statement, and with what.
 //! - [`Chain`] keeps the proposed blocks above the ledger, and finds the way down from each.
+//! - [`dag`] is for protocols in which every replica proposes in every round.
 //! - [`Fetch`] asks others for a proposed block that is missing.
 //! - [`notary`] is the frame of protocols that notarize a block a view, or go on without one.
 //! - [`Pacemaker`] holds the view: leaders, timeouts, and a quorum's word to leave.
@@ -17,6 +18,7 @@ pub mod ballot;
 pub mod batching;
 pub mod certificate;
 pub mod chain;
+pub mod dag;
 pub mod fetch;
 pub mod journal;
 pub mod notary;

@@ -1,0 +1,122 @@
+//! Parameters, and what follows from them for a committee.
+
+use byzlab_core::{BatchLimit, BuildError, Committee, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::kit::batch_limit;
+
+/// Parameters of Mysticeti. All replicas of a run must have the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Params {
+    /// The most transactions in a block. Each replica makes one block a round.
+    pub batch_transactions: u32,
+    /// The most bytes of transactions in a block.
+    pub batch_bytes: u32,
+    /// How many leaders a round has. With more, more blocks are committed after three delays instead of
+    /// four, and a faulty replica is a leader more often.
+    pub leaders: u16,
+    /// The shortest time between two blocks of one replica: on fast networks, blocks fill up meanwhile.
+    pub round_gap: Span,
+    /// How long a replica waits in a round for what the round's leaders have to say, and for votes on
+    /// the last round's. Doubles with each time in a row that it waited in vain, until a leader is
+    /// committed again.
+    pub leader_timeout: Span,
+    /// How long after its last block a replica with nothing to do makes the next.
+    pub idle_gap: Span,
+    /// How many rounds below a leader's its history still enters the ledger, and how many rounds are kept
+    /// for others (garbage collection).
+    pub depth: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            batch_transactions: 1_000,
+            batch_bytes: 1 << 19,
+            leaders: 1,
+            round_gap: Span::ms(2),
+            leader_timeout: Span::ms(500),
+            idle_gap: Span::ms(500),
+            depth: 32,
+        }
+    }
+}
+
+/// How often the timeout doubles at most.
+const DOUBLINGS_MAX: u32 = 10;
+/// How many times in a leader timeout a replica looks for what it lacks.
+const LOOKS_PER_TIMEOUT: u64 = 4;
+/// The fewest and the most rounds that may be kept.
+const DEPTHS: std::ops::RangeInclusive<u32> = 8..=1024;
+
+/// Parameters as one committee runs them.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    pub batch: BatchLimit,
+    pub leaders: u16,
+    pub round_gap: Span,
+    pub idle_gap: Span,
+    pub depth: u64,
+    timeout: Span,
+}
+
+impl Setup {
+    pub fn new(params: &Params, committee: &Committee) -> Result<Self, BuildError> {
+        let n = committee.size();
+        let wrong = |what: String| Err(BuildError(what));
+        if params.leaders == 0 || usize::from(params.leaders) > n {
+            return wrong(format!("`leaders` must be 1 to {n}, and is {}", params.leaders));
+        }
+        if !DEPTHS.contains(&params.depth) {
+            return wrong("`depth` must be 8 to 1024".into());
+        }
+        if params.leader_timeout.is_zero() || params.idle_gap.is_zero() {
+            return wrong("`leader_timeout` and `idle_gap` must not be zero".into());
+        }
+        let batch = batch_limit(params.batch_transactions, params.batch_bytes, Span::ZERO)?;
+        let batch = BatchLimit { empty: true, ..batch };
+        Ok(Self {
+            batch,
+            leaders: params.leaders,
+            round_gap: params.round_gap,
+            idle_gap: params.idle_gap,
+            depth: u64::from(params.depth),
+            timeout: params.leader_timeout,
+        })
+    }
+    /// How long to wait for a leader after so many waits in vain.
+    pub fn timeout(&self, in_vain: u32) -> Span {
+        self.timeout.times(1 << in_vain.min(DOUBLINGS_MAX))
+    }
+    /// How often a replica looks for what it lacks; also how long a peer has to answer.
+    pub fn look_gap(&self) -> Span {
+        Span((self.timeout.0 / LOOKS_PER_TIMEOUT).max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_core::PublicKey;
+
+    use super::*;
+
+    #[test]
+    fn bad_parameters_are_named() {
+        let committee = Committee::new("test", vec![PublicKey::default(); 4], false);
+        let names = |change: fn(&mut Params), name: &str| {
+            let mut params = Params::default();
+            assert!(Setup::new(&params, &committee).is_ok());
+            change(&mut params);
+            let error = Setup::new(&params, &committee).expect_err("bad");
+            assert!(error.0.contains(name), "{error} should name {name}");
+        };
+        names(|p| p.leaders = 5, "leaders");
+        names(|p| p.leaders = 0, "leaders");
+        names(|p| p.depth = 7, "depth");
+        names(|p| p.leader_timeout = Span::ZERO, "leader_timeout");
+        names(|p| p.batch_bytes = u32::MAX, "batch_bytes");
+        names(|p| p.batch_transactions = 0, "batch_transactions");
+    }
+}

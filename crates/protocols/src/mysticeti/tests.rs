@@ -1,0 +1,1 @@
+//! Tests of the decision rules on drawn DAGs.
