@@ -35,6 +35,7 @@
 
 mod accelerator;
 mod adapter;
+pub mod ed25519;
 mod engine;
 mod error;
 mod nonces;

@@ -1,0 +1,278 @@
+// The compression of SHA-512 (FIPS 180-4, section 6.4), unrolled, on the words of word_*.wgsl.
+// Written by byzlab_accel::shaders::sha512: edit that, not this.
+
+alias Hash = array<Word, 8>;
+alias Block = array<Word, 16>;
+
+fn sum0(x: Word) -> Word { return rotate(x, 28u) ^ rotate(x, 34u) ^ rotate(x, 39u); }
+fn sum1(x: Word) -> Word { return rotate(x, 14u) ^ rotate(x, 18u) ^ rotate(x, 41u); }
+fn sigma0(x: Word) -> Word { return rotate(x, 1u) ^ rotate(x, 8u) ^ shift(x, 7u); }
+fn sigma1(x: Word) -> Word { return rotate(x, 19u) ^ rotate(x, 61u) ^ shift(x, 6u); }
+fn choose(e: Word, f: Word, g: Word) -> Word { return g ^ (e & (f ^ g)); }
+fn majority(a: Word, b: Word, c: Word) -> Word { return (a & b) | (c & (a | b)); }
+
+// The state after one more block.
+fn compress(state: Hash, block: Block) -> Hash {
+  var a = state[0];
+  var b = state[1];
+  var c = state[2];
+  var d = state[3];
+  var e = state[4];
+  var f = state[5];
+  var g = state[6];
+  var h = state[7];
+  var w0 = block[0];
+  var w1 = block[1];
+  var w2 = block[2];
+  var w3 = block[3];
+  var w4 = block[4];
+  var w5 = block[5];
+  var w6 = block[6];
+  var w7 = block[7];
+  var w8 = block[8];
+  var w9 = block[9];
+  var w10 = block[10];
+  var w11 = block[11];
+  var w12 = block[12];
+  var w13 = block[13];
+  var w14 = block[14];
+  var w15 = block[15];
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x428a2f98u, 0xd728ae22u), w0)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x71374491u, 0x23ef65cdu), w1)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0xb5c0fbcfu, 0xec4d3b2fu), w2)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0xe9b5dba5u, 0x8189dbbcu), w3)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x3956c25bu, 0xf348b538u), w4)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x59f111f1u, 0xb605d019u), w5)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x923f82a4u, 0xaf194f9bu), w6)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0xab1c5ed5u, 0xda6d8118u), w7)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0xd807aa98u, 0xa3030242u), w8)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x12835b01u, 0x45706fbeu), w9)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x243185beu, 0x4ee4b28cu), w10)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x550c7dc3u, 0xd5ffb4e2u), w11)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x72be5d74u, 0xf27b896fu), w12)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x80deb1feu, 0x3b1696b1u), w13)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x9bdc06a7u, 0x25c71235u), w14)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0xc19bf174u, 0xcf692694u), w15)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w0 = add(add(sigma1(w14), w9), add(sigma0(w1), w0));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0xe49b69c1u, 0x9ef14ad2u), w0)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w1 = add(add(sigma1(w15), w10), add(sigma0(w2), w1));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0xefbe4786u, 0x384f25e3u), w1)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w2 = add(add(sigma1(w0), w11), add(sigma0(w3), w2));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x0fc19dc6u, 0x8b8cd5b5u), w2)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w3 = add(add(sigma1(w1), w12), add(sigma0(w4), w3));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x240ca1ccu, 0x77ac9c65u), w3)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w4 = add(add(sigma1(w2), w13), add(sigma0(w5), w4));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x2de92c6fu, 0x592b0275u), w4)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w5 = add(add(sigma1(w3), w14), add(sigma0(w6), w5));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x4a7484aau, 0x6ea6e483u), w5)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w6 = add(add(sigma1(w4), w15), add(sigma0(w7), w6));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x5cb0a9dcu, 0xbd41fbd4u), w6)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w7 = add(add(sigma1(w5), w0), add(sigma0(w8), w7));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x76f988dau, 0x831153b5u), w7)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w8 = add(add(sigma1(w6), w1), add(sigma0(w9), w8));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x983e5152u, 0xee66dfabu), w8)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w9 = add(add(sigma1(w7), w2), add(sigma0(w10), w9));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0xa831c66du, 0x2db43210u), w9)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w10 = add(add(sigma1(w8), w3), add(sigma0(w11), w10));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0xb00327c8u, 0x98fb213fu), w10)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w11 = add(add(sigma1(w9), w4), add(sigma0(w12), w11));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0xbf597fc7u, 0xbeef0ee4u), w11)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w12 = add(add(sigma1(w10), w5), add(sigma0(w13), w12));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0xc6e00bf3u, 0x3da88fc2u), w12)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w13 = add(add(sigma1(w11), w6), add(sigma0(w14), w13));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0xd5a79147u, 0x930aa725u), w13)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w14 = add(add(sigma1(w12), w7), add(sigma0(w15), w14));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x06ca6351u, 0xe003826fu), w14)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w15 = add(add(sigma1(w13), w8), add(sigma0(w0), w15));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x14292967u, 0x0a0e6e70u), w15)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w0 = add(add(sigma1(w14), w9), add(sigma0(w1), w0));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x27b70a85u, 0x46d22ffcu), w0)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w1 = add(add(sigma1(w15), w10), add(sigma0(w2), w1));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x2e1b2138u, 0x5c26c926u), w1)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w2 = add(add(sigma1(w0), w11), add(sigma0(w3), w2));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x4d2c6dfcu, 0x5ac42aedu), w2)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w3 = add(add(sigma1(w1), w12), add(sigma0(w4), w3));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x53380d13u, 0x9d95b3dfu), w3)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w4 = add(add(sigma1(w2), w13), add(sigma0(w5), w4));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x650a7354u, 0x8baf63deu), w4)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w5 = add(add(sigma1(w3), w14), add(sigma0(w6), w5));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x766a0abbu, 0x3c77b2a8u), w5)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w6 = add(add(sigma1(w4), w15), add(sigma0(w7), w6));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x81c2c92eu, 0x47edaee6u), w6)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w7 = add(add(sigma1(w5), w0), add(sigma0(w8), w7));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x92722c85u, 0x1482353bu), w7)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w8 = add(add(sigma1(w6), w1), add(sigma0(w9), w8));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0xa2bfe8a1u, 0x4cf10364u), w8)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w9 = add(add(sigma1(w7), w2), add(sigma0(w10), w9));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0xa81a664bu, 0xbc423001u), w9)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w10 = add(add(sigma1(w8), w3), add(sigma0(w11), w10));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0xc24b8b70u, 0xd0f89791u), w10)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w11 = add(add(sigma1(w9), w4), add(sigma0(w12), w11));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0xc76c51a3u, 0x0654be30u), w11)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w12 = add(add(sigma1(w10), w5), add(sigma0(w13), w12));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0xd192e819u, 0xd6ef5218u), w12)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w13 = add(add(sigma1(w11), w6), add(sigma0(w14), w13));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0xd6990624u, 0x5565a910u), w13)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w14 = add(add(sigma1(w12), w7), add(sigma0(w15), w14));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0xf40e3585u, 0x5771202au), w14)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w15 = add(add(sigma1(w13), w8), add(sigma0(w0), w15));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x106aa070u, 0x32bbd1b8u), w15)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w0 = add(add(sigma1(w14), w9), add(sigma0(w1), w0));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x19a4c116u, 0xb8d2d0c8u), w0)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w1 = add(add(sigma1(w15), w10), add(sigma0(w2), w1));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x1e376c08u, 0x5141ab53u), w1)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w2 = add(add(sigma1(w0), w11), add(sigma0(w3), w2));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x2748774cu, 0xdf8eeb99u), w2)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w3 = add(add(sigma1(w1), w12), add(sigma0(w4), w3));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x34b0bcb5u, 0xe19b48a8u), w3)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w4 = add(add(sigma1(w2), w13), add(sigma0(w5), w4));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x391c0cb3u, 0xc5c95a63u), w4)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w5 = add(add(sigma1(w3), w14), add(sigma0(w6), w5));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x4ed8aa4au, 0xe3418acbu), w5)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w6 = add(add(sigma1(w4), w15), add(sigma0(w7), w6));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x5b9cca4fu, 0x7763e373u), w6)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w7 = add(add(sigma1(w5), w0), add(sigma0(w8), w7));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x682e6ff3u, 0xd6b2b8a3u), w7)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w8 = add(add(sigma1(w6), w1), add(sigma0(w9), w8));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x748f82eeu, 0x5defb2fcu), w8)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w9 = add(add(sigma1(w7), w2), add(sigma0(w10), w9));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x78a5636fu, 0x43172f60u), w9)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w10 = add(add(sigma1(w8), w3), add(sigma0(w11), w10));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x84c87814u, 0xa1f0ab72u), w10)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w11 = add(add(sigma1(w9), w4), add(sigma0(w12), w11));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x8cc70208u, 0x1a6439ecu), w11)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w12 = add(add(sigma1(w10), w5), add(sigma0(w13), w12));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x90befffau, 0x23631e28u), w12)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w13 = add(add(sigma1(w11), w6), add(sigma0(w14), w13));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0xa4506cebu, 0xde82bde9u), w13)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w14 = add(add(sigma1(w12), w7), add(sigma0(w15), w14));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0xbef9a3f7u, 0xb2c67915u), w14)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w15 = add(add(sigma1(w13), w8), add(sigma0(w0), w15));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0xc67178f2u, 0xe372532bu), w15)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w0 = add(add(sigma1(w14), w9), add(sigma0(w1), w0));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0xca273eceu, 0xea26619cu), w0)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w1 = add(add(sigma1(w15), w10), add(sigma0(w2), w1));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0xd186b8c7u, 0x21c0c207u), w1)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w2 = add(add(sigma1(w0), w11), add(sigma0(w3), w2));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0xeada7dd6u, 0xcde0eb1eu), w2)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w3 = add(add(sigma1(w1), w12), add(sigma0(w4), w3));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0xf57d4f7fu, 0xee6ed178u), w3)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w4 = add(add(sigma1(w2), w13), add(sigma0(w5), w4));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x06f067aau, 0x72176fbau), w4)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w5 = add(add(sigma1(w3), w14), add(sigma0(w6), w5));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x0a637dc5u, 0xa2c898a6u), w5)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w6 = add(add(sigma1(w4), w15), add(sigma0(w7), w6));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x113f9804u, 0xbef90daeu), w6)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w7 = add(add(sigma1(w5), w0), add(sigma0(w8), w7));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x1b710b35u, 0x131c471bu), w7)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  w8 = add(add(sigma1(w6), w1), add(sigma0(w9), w8));
+  h = add(add(h, sum1(e)), add(choose(e, f, g), add(word(0x28db77f5u, 0x23047d84u), w8)));
+  d = add(d, h); h = add(h, add(sum0(a), majority(a, b, c)));
+  w9 = add(add(sigma1(w7), w2), add(sigma0(w10), w9));
+  g = add(add(g, sum1(d)), add(choose(d, e, f), add(word(0x32caab7bu, 0x40c72493u), w9)));
+  c = add(c, g); g = add(g, add(sum0(h), majority(h, a, b)));
+  w10 = add(add(sigma1(w8), w3), add(sigma0(w11), w10));
+  f = add(add(f, sum1(c)), add(choose(c, d, e), add(word(0x3c9ebe0au, 0x15c9bebcu), w10)));
+  b = add(b, f); f = add(f, add(sum0(g), majority(g, h, a)));
+  w11 = add(add(sigma1(w9), w4), add(sigma0(w12), w11));
+  e = add(add(e, sum1(b)), add(choose(b, c, d), add(word(0x431d67c4u, 0x9c100d4cu), w11)));
+  a = add(a, e); e = add(e, add(sum0(f), majority(f, g, h)));
+  w12 = add(add(sigma1(w10), w5), add(sigma0(w13), w12));
+  d = add(add(d, sum1(a)), add(choose(a, b, c), add(word(0x4cc5d4beu, 0xcb3e42b6u), w12)));
+  h = add(h, d); d = add(d, add(sum0(e), majority(e, f, g)));
+  w13 = add(add(sigma1(w11), w6), add(sigma0(w14), w13));
+  c = add(add(c, sum1(h)), add(choose(h, a, b), add(word(0x597f299cu, 0xfc657e2au), w13)));
+  g = add(g, c); c = add(c, add(sum0(d), majority(d, e, f)));
+  w14 = add(add(sigma1(w12), w7), add(sigma0(w15), w14));
+  b = add(add(b, sum1(g)), add(choose(g, h, a), add(word(0x5fcb6fabu, 0x3ad6faecu), w14)));
+  f = add(f, b); b = add(b, add(sum0(c), majority(c, d, e)));
+  w15 = add(add(sigma1(w13), w8), add(sigma0(w0), w15));
+  a = add(add(a, sum1(f)), add(choose(f, g, h), add(word(0x6c44198cu, 0x4a475817u), w15)));
+  e = add(e, a); a = add(a, add(sum0(b), majority(b, c, d)));
+  return Hash(add(state[0], a), add(state[1], b), add(state[2], c), add(state[3], d), add(state[4], e), add(state[5], f), add(state[6], g), add(state[7], h));
+}
+
+// The state before any block.
+fn initial() -> Hash {
+  return Hash(
+    word(0x6a09e667u, 0xf3bcc908u),
+    word(0xbb67ae85u, 0x84caa73bu),
+    word(0x3c6ef372u, 0xfe94f82bu),
+    word(0xa54ff53au, 0x5f1d36f1u),
+    word(0x510e527fu, 0xade682d1u),
+    word(0x9b05688cu, 0x2b3e6c1fu),
+    word(0x1f83d9abu, 0xfb41bd6bu),
+    word(0x5be0cd19u, 0x137e2179u));
+}
