@@ -95,6 +95,9 @@ mod timeout;
 mod variants;
 mod vote;
 
+#[cfg(test)]
+mod tests;
+
 pub use message::Message;
 pub use params::{Params, ViewChange};
 pub use variants::{FAST_HOTSTUFF, HOTSTUFF, HOTSTUFF_2, JOLTEON};

@@ -1,0 +1,161 @@
+//! A cluster in lockstep: what is sent in one step is there in the next, so a step is a δ.
+
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+
+use byzlab_core::{
+    Action, Batch, BatchLimit, Block, Committee, Entry, Event, Message as _, Note, Packet,
+    Reference, Replica, ReplicaId, Saved, Scheme, Seat, Signer, Span, Time, To, Transaction, View,
+};
+
+use super::Message;
+
+/// How long a step takes.
+const STEP: Span = Span::ms(10);
+
+pub(super) struct Steps {
+    committee: Arc<Committee>,
+    /// `None`: down.
+    replicas: Vec<Option<Box<dyn Replica>>>,
+    now: Time,
+    flying: Vec<(ReplicaId, Event)>,
+    /// Batches with a transaction that leaders still get; then blanks alone.
+    pub(super) load: u64,
+    asked: Vec<Option<BatchLimit>>,
+    step: u64,
+    said: BTreeMap<(ReplicaId, &'static str), Vec<ReplicaId>>,
+    pub(super) ledgers: Vec<Vec<Block>>,
+    /// The highest view that anyone entered.
+    pub(super) view: View,
+    /// What was said and committed: a line a step and sender.
+    pub(super) transcript: String,
+}
+
+impl Steps {
+    /// `n` replicas of an entry of the table; those in `down` never begin.
+    pub(super) fn new(entry: Entry, params: &str, n: u16, down: &[u16]) -> Self {
+        let signer = |i| Signer::seeded(Scheme::Simulated, 3, &format!("replica/{i}"));
+        let keys = (0..n).map(|i| signer(i).public()).collect();
+        let committee = Arc::new(Committee::new("test", keys, false));
+        let params = toml::from_str(params).unwrap();
+        let seat = |i: u16| {
+            let seat = Seat::new(ReplicaId(i), committee.clone());
+            let built = entry.build(seat, signer(i), &params, Saved::nothing(&committee));
+            (!down.contains(&i)).then(|| built.unwrap())
+        };
+        let replicas = (0..n).map(seat).collect();
+        let size = usize::from(n);
+        let begin = |event: Event| (0..n).map(move |i| (ReplicaId(i), event.clone()));
+        let flying = begin(Event::Start).chain(begin(Event::Waiting(true))).collect();
+        Self {
+            committee,
+            replicas,
+            now: Time::ZERO,
+            flying,
+            load: 1,
+            asked: vec![None; size],
+            step: 0,
+            said: BTreeMap::new(),
+            ledgers: vec![Vec::new(); size],
+            view: View(0),
+            transcript: String::new(),
+        }
+    }
+
+    /// Goes on for so many steps, or until nothing is on the way.
+    pub(super) fn run(&mut self, steps: u64) -> &str {
+        for _ in 0..steps {
+            for (to, event) in std::mem::take(&mut self.flying) {
+                self.handle(to, event);
+            }
+            for id in self.committee.ids() {
+                let due = self.replicas[id.index()].as_ref().and_then(|r| r.deadline());
+                if due.is_some_and(|at| at <= self.now) {
+                    self.handle(id, Event::Wake);
+                }
+            }
+            self.write();
+            if self.flying.is_empty() && self.load == 0 {
+                break;
+            }
+            self.step += 1;
+            self.now += STEP;
+        }
+        &self.transcript
+    }
+
+    fn write(&mut self) {
+        let mut lines: BTreeMap<(&str, String), Vec<String>> = BTreeMap::new();
+        for ((from, what), to) in &self.said {
+            let names: Vec<_> = to.iter().map(ToString::to_string).collect();
+            let to = match names.len() {
+                0 => String::new(),
+                all if all + 1 == self.replicas.len() => " → all".into(),
+                _ => format!(" → {}", names.join(" ")),
+            };
+            lines.entry((what, to)).or_default().push(from.to_string());
+        }
+        for ((what, to), from) in lines {
+            writeln!(self.transcript, "{}δ {}{to}: {what}", self.step, from.join(" ")).unwrap();
+        }
+        self.said.clear();
+    }
+
+    fn handle(&mut self, to: ReplicaId, event: Event) {
+        let mut actions = Vec::new();
+        let Some(replica) = &mut self.replicas[to.index()] else { return };
+        replica.handle(self.now, event, &mut actions);
+        actions.into_iter().for_each(|action| self.perform(to, action));
+    }
+
+    fn perform(&mut self, me: ReplicaId, action: Action) {
+        match action {
+            Action::Send { to, packet } => self.send(me, to, &packet),
+            Action::Verify { ticket, .. } => {
+                self.handle(me, Event::Verdict { ticket, holds: true });
+            }
+            Action::WantBatch { limit, .. } => {
+                self.asked[me.index()] = Some(limit);
+                self.serve(me);
+            }
+            Action::Read { from, count, tag } => {
+                let ledger = &self.ledgers[me.index()];
+                let blocks = ledger.iter().skip(from.0 as usize - 1).take(count as usize);
+                let blocks = blocks.cloned().collect();
+                self.handle(me, Event::Blocks { tag, blocks });
+            }
+            Action::Commit(block) => {
+                self.said.insert((me, "commits"), Vec::new());
+                self.ledgers[me.index()].push(block);
+                if self.load == 0 {
+                    self.handle(me, Event::Waiting(false));
+                }
+            }
+            Action::Note(Note::Entered { view, .. }) => self.view = self.view.max(view),
+            _ => {}
+        }
+    }
+
+    fn serve(&mut self, me: ReplicaId) {
+        let Some(limit) = self.asked[me.index()].take() else { return };
+        let batch = match (self.load, limit.empty) {
+            (0, false) => return,
+            (0, true) => Batch::empty(),
+            _ => {
+                self.load -= 1;
+                let client = Signer::seeded(Scheme::Simulated, 3, "client/0");
+                let transaction = Transaction::new(&self.committee, &client, self.step, b"payload");
+                Batch::new(&[transaction], &Reference)
+            }
+        };
+        self.handle(me, Event::Batch(batch));
+    }
+
+    fn send(&mut self, me: ReplicaId, to: To, packet: &Packet) {
+        let message: Message = packet.message().unwrap();
+        let others = self.committee.ids().filter(|&id| id != me);
+        let to: Vec<_> = others.filter(|&id| to == To::All || to == To::One(id)).collect();
+        self.said.entry((me, message.kind())).or_default().extend(&to);
+        let event = Event::Packet(packet.clone());
+        self.flying.extend(to.into_iter().map(|id| (id, event.clone())));
+    }
+}
