@@ -17,6 +17,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod cli;
+pub mod conform;
 pub mod deployment;
 pub mod expect;
 pub mod experiment;

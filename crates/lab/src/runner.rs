@@ -152,7 +152,33 @@ impl Lab<'_> {
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
+/// What `work` gives for each number below `count`, in order, `jobs` at once.
+pub(crate) fn side_by_side<T: Send>(
+    jobs: usize,
+    count: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
+    let next = AtomicUsize::new(0);
+    let take = || {
+        let mut done = Vec::new();
+        loop {
+            match next.fetch_add(1, Ordering::Relaxed) {
+                mine if mine < count => done.push((mine, work(mine))),
+                _ => return done,
+            }
+        }
+    };
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..jobs.clamp(1, count.max(1))).map(|_| scope.spawn(take)).collect();
+        let done = workers.into_iter().map(|worker| worker.join().expect("work does not panic"));
+        done.flatten().collect()
+    });
+    all.sort_by_key(|(index, _)| *index);
+    all.into_iter().map(|(_, result)| result).collect()
+}
+
+/// What a panic says.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
 }

@@ -4,6 +4,7 @@ use byzlab_core::{Packet, ReplicaId, Span, Time, To};
 
 use crate::{
     flights::{Body, Parcel},
+    journal::Deed,
     queue::Queue,
     trace::Kind,
     world::{Happening, World},
@@ -38,6 +39,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         let traffic = self.books.traffic.of([kind, "", ""]);
         traffic.messages += sent;
         traffic.bytes += sent * bytes as u64;
+        self.jot(number, Deed::Sent { kind, receivers: sent, bytes: bytes as u64 });
         self.flights.release(flight);
     }
     /// To all but the sender and `except`; gives how many.

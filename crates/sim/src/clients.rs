@@ -11,6 +11,7 @@ use byzlab_core::{
 use crate::{
     execution::Settled,
     flights::{Answer, Body, Parcel},
+    journal::Deed,
     queue::Queue,
     scenario::Scenario,
     site::Site,
@@ -303,6 +304,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         if site.honest {
             self.checks.commit(self.clock, id, head, &block);
         }
+        let (height, producer, root) = (block.height, block.producer, block.batch.root());
+        self.jot(number, Deed::Committed { height, producer, root });
         let (block, new) = self.shelf.keep(block);
         if new && self.sites[number as usize].honest {
             self.check_block(id, &block);

@@ -23,6 +23,7 @@ mod execution;
 mod faults;
 mod flights;
 mod graph;
+pub mod journal;
 mod links;
 mod mining;
 mod prices;
@@ -39,6 +40,7 @@ mod turns;
 mod weather;
 mod world;
 
+pub use journal::{Deed, Line};
 pub use regions::{Matrix, MatrixError, Measure};
 pub use scenario::{
     Bandwidth, Clients, CpuModel, Delay, Fault, MempoolLimit, Mining, Network, Peers, Progress,

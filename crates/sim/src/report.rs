@@ -55,7 +55,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             accelerator,
             figures,
         };
-        (outcome, self.tracer.finish())
+        (outcome, Trace { journal: self.journal.lines(), ..self.tracer.finish() })
     }
     /// What proved claims, and whose cost was charged for it.
     fn accelerator_name(&self) -> String {

@@ -73,6 +73,8 @@ pub struct Scenario {
     /// [`Trace::window`](crate::Trace::window), at most [`WINDOW_MAX`](crate::trace::WINDOW_MAX) of
     /// them.
     pub window: Option<Range<u64>>,
+    /// Whether [`Trace::journal`](crate::Trace::journal) is kept. Has no say in what happens.
+    pub journal: bool,
 }
 
 impl Scenario {
@@ -100,6 +102,7 @@ impl Scenario {
             accelerator: Arc::new(Reference),
             queue: QueueKind::Wheel,
             window: None,
+            journal: false,
         }
     }
 }

@@ -7,6 +7,8 @@ use std::ops::Range;
 
 use byzlab_core::{Time, random::fold};
 
+use crate::journal::Line;
+
 /// The most checkpoints that are kept; when there are more, every other one is dropped.
 pub const POINTS_MAX: usize = 4096;
 /// The most events of which [`Trace::steps`] keeps the digest.
@@ -53,6 +55,8 @@ pub struct Trace {
     pub steps: Vec<u16>,
     /// The events of the asked-for window.
     pub window: Vec<TraceEvent>,
+    /// What replicas did, if the scenario asks for it.
+    pub journal: Vec<Line>,
 }
 
 impl Trace {

@@ -11,6 +11,7 @@ use byzlab_core::{Action, Batch, BatchLimit, Event, Height, Packet, Puzzle, Span
 use crate::{
     flights::Body,
     prices::Weight,
+    journal::Deed,
     queue::Queue,
     site::{Ask, INBOX_MAX},
     trace::Kind,
@@ -218,6 +219,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         let (kind, fingerprint) = name(&event);
         self.tracer.fold(self.clock, number, kind, fingerprint);
         self.books.events += 1;
+        if let Event::Batch(batch) = &event {
+            self.jot(number, Deed::Took(batch.root()));
+        }
         let mut actions = std::mem::take(&mut self.actions);
         let site = &mut self.sites[number as usize];
         let Some(replica) = &mut site.replica else {
@@ -257,8 +261,13 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             Action::Revert(to) => self.revert(number, to),
             Action::Note(note) => {
                 self.books.note(self.clock, self.sites[number as usize].id, note);
+                self.jot(number, Deed::Noted(note));
             }
         }
+    }
+    /// A line in the journal, if one is kept.
+    pub(crate) fn jot(&mut self, number: u32, deed: Deed) {
+        self.journal.write(self.clock, self.sites[number as usize].id, deed);
     }
     fn verify(&mut self, ticket: Ticket, packet: Packet, flight: Option<u32>) {
         if let Some(flight) = flight {
@@ -324,6 +333,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
     fn revert(&mut self, number: u32, to: Height) {
         let site = &mut self.sites[number as usize];
         let gone = site.chain.revert(to);
+        self.jot(number, Deed::Reverted(to));
+        let site = &self.sites[number as usize];
         let depth = gone.len() as u64;
         self.books.reverts += 1;
         self.books.deepest_revert = self.books.deepest_revert.max(depth);

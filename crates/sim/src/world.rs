@@ -19,6 +19,7 @@ use crate::{
     faults,
     flights::Flights,
     graph,
+    journal::Journal,
     links::Links,
     prices::Prices,
     prover::Prover,
@@ -104,6 +105,7 @@ pub(crate) struct World<'a, Q> {
     pub(crate) checks: Checks,
     pub(crate) books: Books,
     pub(crate) tracer: Tracer,
+    pub(crate) journal: Journal,
     /// The batch without transactions, made once.
     pub(crate) empty: Batch,
     /// The time in the current turn, which runs ahead of `now` where computing costs.
@@ -168,6 +170,7 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             checks: Checks::new(scenario.progress_within),
             books: Books::default(),
             tracer: Tracer::new(seed, scenario.window.clone()),
+            journal: Journal::new(scenario.journal),
             empty: Batch::empty(),
             clock: Time::ZERO,
             actions: Vec::new(),

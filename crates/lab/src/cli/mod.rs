@@ -5,6 +5,7 @@
 
 mod bars;
 mod committee;
+mod conform;
 mod keys;
 mod ledger;
 mod new;
@@ -45,6 +46,7 @@ enum Command {
     Report(report::Arguments),
     Protocols(protocols::Arguments),
     New(new::Arguments),
+    Conform(conform::Arguments),
     Keygen(keys::Arguments),
     Committee(committee::Arguments),
     Seat(seat::SeatArguments),
@@ -107,6 +109,7 @@ fn execute(command: Command, registry: &Registry) -> Result<Found> {
         Command::Report(arguments) => report::report(&arguments),
         Command::Protocols(arguments) => protocols::protocols(&arguments, registry),
         Command::New(arguments) => new::new(&arguments, registry),
+        Command::Conform(arguments) => conform::conform(&arguments, registry),
         Command::Keygen(arguments) => keys::keygen(&arguments),
         Command::Committee(arguments) => committee::committee(&arguments, registry),
         Command::Seat(arguments) => seat::seat(&arguments, registry),

@@ -1,0 +1,134 @@
+//! What protocols promise against what they do: `byzlab conform`.
+//!
+//! Every entry of the table declares its [theory](byzlab_core::theory), whose conventions hold here.
+//! A [`Sheet`] is one variant's promises, each beside its measurement in `sim`:
+//!
+//! | promise | how it is measured |
+//! |---|---|
+//! | latency, period, messages | [`good_case`]: constant δ, free computing, something always waits; counted over whole rounds of leaders, exactly |
+//! | responsiveness | the same with timeouts ten times as long, and with δ half as long |
+//! | view change | [`view_change`]: the leader crashes; messages of its kinds until the next view is given up or the run ends |
+//! | resilience | [`faults`]: f crashed, f twins: safe and live; f + 1: a violation or a stall |
+//! | work | [`mined`]: intervals and forks by the odds, and private miners |
+//!
+//! What is exact is compared exactly. Where chance has a say, the row states the tolerance.
+
+mod document;
+pub mod faults;
+pub mod good_case;
+pub mod mined;
+pub mod view_change;
+
+use byzlab_core::{
+    BuildError, Entry, Span, Theory,
+    theory::{Delays, Timing},
+};
+use serde::Serialize;
+
+pub use document::markdown;
+
+/// One promise, and what was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// What is promised: `"messages a decision"`.
+    pub promise: String,
+    /// In which setting: `"n = 4, 7"`.
+    pub setting: String,
+    /// By theory.
+    pub promised: String,
+    /// By measurement.
+    pub measured: String,
+    /// Whether the two agree.
+    pub holds: bool,
+}
+
+impl Row {
+    fn new(promise: &str, setting: impl Into<String>) -> Self {
+        let (promised, measured) = (String::new(), String::new());
+        Self { promise: promise.into(), setting: setting.into(), promised, measured, holds: false }
+    }
+    fn promised(self, promised: impl Into<String>) -> Self {
+        Self { promised: promised.into(), ..self }
+    }
+    fn measured(self, measured: impl Into<String>, holds: bool) -> Self {
+        Self { measured: measured.into(), holds, ..self }
+    }
+    /// A measurement that could not be made.
+    fn failed(self, error: &BuildError) -> Self {
+        self.measured(format!("not measured: {error}"), false)
+    }
+}
+
+/// The promises of one variant of a protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Sheet {
+    /// The entry's name.
+    pub protocol: String,
+    /// What the entry says about itself.
+    pub about: String,
+    /// The variant's parameters; empty for the defaults.
+    pub variant: String,
+    /// Where the promises are proven.
+    pub source: String,
+    /// Conventions and remarks.
+    pub remark: String,
+    /// Promise by promise.
+    pub rows: Vec<Row>,
+}
+
+impl Sheet {
+    /// Whether every promise is kept.
+    pub fn holds(&self) -> bool {
+        self.rows.iter().all(|row| row.holds)
+    }
+    /// Protocol and variant.
+    pub fn title(&self) -> String {
+        match &self.variant[..] {
+            "" => self.protocol.clone(),
+            variant => format!("{}, {variant}", self.protocol),
+        }
+    }
+}
+
+/// Measures one variant of a protocol.
+pub fn sheet(entry: Entry, theory: &Theory) -> Sheet {
+    let mut rows = Vec::new();
+    if let Timing::Mined { .. } = theory.timing {
+        rows.extend(mined::rows(entry, theory));
+    } else {
+        rows.extend(good_case::rows(entry, theory));
+        rows.extend(view_change::rows(entry, theory));
+        rows.extend(faults::rows(entry, theory));
+    }
+    Sheet {
+        protocol: entry.name.into(),
+        about: entry.about.into(),
+        variant: theory.variant.replace('\n', ", "),
+        source: theory.source.into(),
+        remark: theory.remark.into(),
+        rows,
+    }
+}
+
+/// A measured span, in the units in which it was promised if it is just what was promised.
+fn in_delays(measured: Span, promised: Delays, actual: Span, bound: Span) -> String {
+    if measured == promised.span(actual, bound) {
+        return promised.to_string();
+    }
+    let hundredths = (measured.0 * 100).div_ceil(actual.0.max(1));
+    Delays::hundredths(u32::try_from(hundredths).unwrap_or(u32::MAX)).to_string()
+}
+
+/// Says a list once where all of it is alike.
+fn alike(list: &[String]) -> String {
+    match list {
+        [first, rest @ ..] if rest.iter().all(|other| other == first) => first.clone(),
+        _ => list.join(", "),
+    }
+}
+
+/// `"n = 4, 7"`.
+fn sizes(sizes: &[u16]) -> String {
+    let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
+    format!("n = {}", sizes.join(", "))
+}

@@ -1,0 +1,71 @@
+//! Promised against measured: the page in `docs/` is what is measured now, and lies are found out.
+
+#![allow(clippy::unwrap_used)]
+
+use std::{fs, path::Path};
+
+use byzlab::{
+    builtin, conform,
+    core::{
+        Entry, Theory,
+        theory::{Delays, Formula, Resilience, Timing, ViewChange},
+    },
+};
+
+fn sheets() -> Vec<conform::Sheet> {
+    let variants: Vec<(Entry, &Theory)> = builtin()
+        .entries()
+        .iter()
+        .flat_map(|entry| entry.theories.iter().map(|theory| (*entry, theory)))
+        .collect();
+    std::thread::scope(|scope| {
+        let measure = |&(entry, theory)| scope.spawn(move || conform::sheet(entry, theory));
+        let running: Vec<_> = variants.iter().map(measure).collect();
+        running.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn every_protocol_promises_something() {
+    for entry in builtin().entries() {
+        assert!(!entry.theories.is_empty(), "{} declares no theory", entry.name);
+    }
+}
+
+#[test]
+fn promises_are_kept_and_the_page_says_so() {
+    let sheets = sheets();
+    for sheet in &sheets {
+        let differs: Vec<_> = sheet.rows.iter().filter(|row| !row.holds).collect();
+        assert!(differs.is_empty(), "{}: {differs:#?}", sheet.title());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/protocols.md");
+    let page = fs::read_to_string(path).unwrap();
+    let now = conform::markdown(&sheets);
+    let first = page.lines().zip(now.lines()).find(|(old, new)| old != new);
+    assert!(page == now, "{first:?}: byzlab conform --markdown > docs/protocols.md");
+}
+
+/// A theory that is wrong in one thing at a time differs in just that thing.
+#[test]
+fn a_wrong_promise_is_found_out() {
+    let pbft = builtin().find("pbft").unwrap();
+    let theory = pbft.theories[0];
+    let differs = |theory: &Theory| -> Vec<String> {
+        let rows = conform::sheet(pbft, theory).rows.into_iter();
+        rows.filter(|row| !row.holds).map(|row| row.promise).collect()
+    };
+    let timing = Timing::rounds(Delays::delta(2), Delays::delta(3));
+    let hasty = Theory { timing, ..theory };
+    assert_eq!(differs(&hasty), ["first honest commit", "latency", "latency"]);
+    let period = Some(Delays::delta(2));
+    assert_eq!(differs(&Theory { period, ..theory }), ["from decision to decision"]);
+    let messages = Formula { text: "n²", of: |n| n * n };
+    assert_eq!(differs(&Theory { messages, ..theory }), ["messages a decision"]);
+    let ViewChange::Messages { kinds, carrying, .. } = theory.view_change else { unreachable!() };
+    let view_change = ViewChange::Messages { kinds, count: messages, carrying };
+    assert_eq!(differs(&Theory { view_change, ..theory }), ["messages a view change"]);
+    let resilience = Resilience::byzantine(2);
+    let bold = differs(&Theory { resilience, ..theory });
+    assert!(bold.contains(&"one with a twin".to_owned()), "{bold:?}");
+}
