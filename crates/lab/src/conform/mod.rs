@@ -3,13 +3,13 @@
 //! Every entry of the table declares its [theory](byzlab_core::theory), whose conventions hold here.
 //! A [`Sheet`] is one variant's promises, each beside its measurement in `sim`:
 //!
-//! | promise | how it is measured |
-//! |---|---|
-//! | latency, period, messages | [`good_case`]: constant δ, free computing, something always waits; counted over whole rounds of leaders, exactly |
-//! | responsiveness | the same with timeouts ten times as long, and with δ half as long |
-//! | view change | [`view_change`]: the leader crashes; messages of its kinds until the next view is given up or the run ends |
-//! | resilience | [`faults`]: f crashed, f twins: safe and live; f + 1: a violation or a stall |
-//! | work | [`mined`]: intervals and forks by the odds, and private miners |
+//! - Latency, period and messages ([`good_case`]): constant δ, free computing, something always
+//!   waits; counted over whole rounds of leaders, exactly.
+//! - Responsiveness: the same with timeouts ten times as long, and with δ half as long.
+//! - View change ([`view_change`]): the leader crashes; messages of the kinds that only a view change
+//!   sends, until the next view is given up or the run ends.
+//! - Resilience ([`faults`]): f crashed, f twins: safe and live; f + 1: a violation or a stall.
+//! - Work ([`mined`]): intervals and forks by the odds, and private miners.
 //!
 //! What is exact is compared exactly. Where chance has a say, the row states the tolerance.
 
