@@ -10,8 +10,8 @@ use byzlab_core::{Action, Batch, BatchLimit, Event, Height, Packet, Puzzle, Span
 
 use crate::{
     flights::Body,
-    prices::Weight,
     journal::Deed,
+    prices::Weight,
     queue::Queue,
     site::{Ask, INBOX_MAX},
     trace::Kind,
