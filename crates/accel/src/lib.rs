@@ -1,8 +1,9 @@
 //! Many hashes, many signatures, many nonces at once.
 //!
 //! A protocol states [claims](byzlab_core::Claim) and never proves them; hosts gather the claims of all
-//! waiting messages and give them to an [`Accelerator`](byzlab_core::Accelerator). This crate has the
-//! one for the CPU: [`Cpu`].
+//! waiting messages and give them to an [`Accelerator`](byzlab_core::Accelerator). This crate has one for
+//! the CPU, [`Cpu`], one for a GPU, [`gpu::Gpu`], and one that gives each call to the sooner of two,
+//! [`choice::Routed`].
 //!
 //! | work | how | where |
 //! |---|---|---|
@@ -10,15 +11,15 @@
 //! | nonces | three abreast, from a midstate, what is known before the nonce folded | `sha256` |
 //! | Ed25519 (ZIP-215) | one equation for a batch, cut up when it fails; keys remembered | `ed25519` |
 //! | all of them | large work is split over threads | `workers` |
+//! | all of them, on a GPU | one invocation a message, node, nonce or signature | [`gpu`], [`shaders`] |
+//! | which of the two | costs, measured and fitted | [`choice`] |
 //!
 //! **One answer.** Whatever the machine, the number of threads and the grouping of claims, an answer is
 //! that of [`Reference`](byzlab_core::Reference), which does one thing after another by the plainest
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
-//! **Unsafe code** stands in one file, `sha256/ni/mod.rs`, which says what makes it sound.
-//!
-//! [`shaders`] makes the text of the GPU kernels. None of them runs here: there is no GPU engine in
-//! this crate.
+//! **Unsafe code** stands in two files, each of which says what makes it sound: `sha256/ni/mod.rs` and
+//! `gpu/trusted.rs`.
 
 pub mod choice;
 mod cpu;

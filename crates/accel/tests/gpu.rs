@@ -197,6 +197,8 @@ fn it_says_what_it_is_and_what_it_did() {
     gpu.hash_many(&[b"one", b"two"]);
     let after = gpu.stats();
     assert_eq!((after.batches, after.items), (before.batches + 1, before.items + 2));
+    assert_eq!((after.calls, gpu.usage().gpu_calls), (1, 1), "the self-test is no call");
+    assert!(after.wait_ns > 0);
     assert!(after.bytes_up > before.bytes_up && after.bytes_down >= before.bytes_down + 64);
     assert_eq!((after.waiting, after.mismatches, after.fallbacks), (0, 0, 0));
     assert!(after.rechecked > 0, "the self-test is checked again like everything else");

@@ -6,9 +6,12 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    time::Instant,
 };
 
-use byzlab_core::{Accelerator, Claim, Digest, Puzzle, Seal, crypto::sha256, merkle};
+use byzlab_core::{
+    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::sha256, merkle,
+};
 
 use super::{
     adapter::{Adapter, Kind, Select, select},
@@ -20,6 +23,7 @@ use super::{
     stats::Stats,
 };
 use crate::{
+    choice::Device,
     cpu::Cpu,
     ed25519::Item,
     sha256::{Scan, Sha256},
@@ -243,12 +247,29 @@ impl Gpu {
         tracing::error!(adapter = %self.engine.adapter(), "{wrong}; it is not used any more");
         Err(self.wrong.get_or_init(|| wrong).clone())
     }
-    /// Notes that the CPU answers instead.
-    fn fall_back(&self, error: &Error) {
-        let before = self.engine.counters.fallbacks.fetch_add(1, Relaxed);
-        // Once is worth a line; a device that is gone would write one a call.
-        if before == 0 {
-            tracing::warn!(adapter = %self.engine.adapter(), "{error}; the CPU takes over");
+    /// Answers a call about `items` items: the device, or else the CPU.
+    fn serve<T>(
+        &self,
+        items: u64,
+        device: impl FnOnce() -> Result<T, Error>,
+        cpu: impl FnOnce() -> T,
+    ) -> T {
+        let counters = &self.engine.counters;
+        let start = Instant::now();
+        match device() {
+            Ok(answer) => {
+                counters.calls.fetch_add(1, Relaxed);
+                counters.wait_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+                answer
+            }
+            Err(error) => {
+                counters.fallback_items.fetch_add(items, Relaxed);
+                // Once is worth a line; a device that is gone would write one a call.
+                if counters.fallbacks.fetch_add(1, Relaxed) == 0 {
+                    tracing::warn!(adapter = %self.engine.adapter(), "{error}; the CPU takes over");
+                }
+                cpu()
+            }
         }
     }
     /// Makes a fault, for tests of what comes after.
@@ -292,23 +313,42 @@ impl Accelerator for Gpu {
     }
 
     fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
-        self.try_hash_many(messages).unwrap_or_else(|error| {
-            self.fall_back(&error);
-            self.cpu.hash_many(messages)
-        })
+        let device = || self.try_hash_many(messages);
+        self.serve(messages.len() as u64, device, || self.cpu.hash_many(messages))
     }
 
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
-        self.try_merkle_root(items).unwrap_or_else(|error| {
-            self.fall_back(&error);
-            self.cpu.merkle_root(items)
-        })
+        let device = || self.try_merkle_root(items);
+        self.serve(items.len() as u64, device, || self.cpu.merkle_root(items))
     }
 
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
-        self.try_search(puzzle, nonces.clone()).unwrap_or_else(|error| {
-            self.fall_back(&error);
-            self.cpu.search(puzzle, nonces)
-        })
+        let count = nonces.end.saturating_sub(nonces.start);
+        let device = || self.try_search(puzzle, nonces.clone());
+        self.serve(count, device, || self.cpu.search(puzzle, nonces.clone()))
+    }
+
+    fn expect_keys(&self, keys: &[PublicKey]) {
+        self.cpu.expect_keys(keys);
+    }
+
+    fn usage(&self) -> Usage {
+        let stats = self.stats();
+        Usage {
+            cpu_calls: stats.fallbacks,
+            cpu_items: stats.fallback_items,
+            gpu_calls: stats.calls,
+            gpu_items: stats.items,
+            gpu_ns: stats.wait_ns,
+            taken_over: stats.fallback_items,
+            rechecked: stats.rechecked,
+            mismatches: stats.mismatches,
+        }
+    }
+}
+
+impl Device for Gpu {
+    fn fault(&self) -> Option<String> {
+        self.failure().map(|failure| failure.to_string())
     }
 }

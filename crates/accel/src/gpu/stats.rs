@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// A reading of an accelerator's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Batches that the device answered.
-    pub batches: u64,
-    /// Messages, leaves, nonces and signatures in calls that the device answered.
+    /// Calls that the device answered.
+    pub calls: u64,
+    /// Messages, leaves, nonces and signatures that it answered.
     pub items: u64,
+    /// Batches that it answered: large calls are cut into several.
+    pub batches: u64,
+    /// Nanoseconds that callers waited for it.
+    pub wait_ns: u64,
     /// Bytes carried to the device.
     pub bytes_up: u64,
     /// Bytes carried back.
@@ -23,13 +27,17 @@ pub struct Stats {
     pub mismatches: u64,
     /// Calls that the CPU answered because the device did not.
     pub fallbacks: u64,
+    /// Their items.
+    pub fallback_items: u64,
 }
 
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub batches: AtomicU64,
+    pub calls: AtomicU64,
     pub items: AtomicU64,
+    pub batches: AtomicU64,
+    pub wait_ns: AtomicU64,
     pub bytes_up: AtomicU64,
     pub bytes_down: AtomicU64,
     pub kernel_ns: AtomicU64,
@@ -37,13 +45,16 @@ pub(super) struct Counters {
     pub rechecked: AtomicU64,
     pub mismatches: AtomicU64,
     pub fallbacks: AtomicU64,
+    pub fallback_items: AtomicU64,
 }
 
 impl Counters {
     pub(super) fn read(&self) -> Stats {
         Stats {
-            batches: self.batches.load(Relaxed),
+            calls: self.calls.load(Relaxed),
             items: self.items.load(Relaxed),
+            batches: self.batches.load(Relaxed),
+            wait_ns: self.wait_ns.load(Relaxed),
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
             kernel_ns: self.kernel_ns.load(Relaxed),
@@ -51,6 +62,7 @@ impl Counters {
             rechecked: self.rechecked.load(Relaxed),
             mismatches: self.mismatches.load(Relaxed),
             fallbacks: self.fallbacks.load(Relaxed),
+            fallback_items: self.fallback_items.load(Relaxed),
         }
     }
 }
