@@ -7,11 +7,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use byzlab_accel::{
     Cpu,
     gpu::{Error, Fault, Gpu, Kind, MESSAGE_MAX, Options, Select, adapters, testing},
 };
-use byzlab_core::{Accelerator, Batch, Claim, Puzzle, Reference, Seal, Target};
+use byzlab_core::{
+    Accelerator, Batch, Claim, Committee, Digest, Puzzle, Reference, Scheme, Seal, Signer, Target,
+    Transaction,
+};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -123,28 +127,30 @@ fn the_whole_target_counts() {
     assert_eq!(next, Ok(Cpu::new(Some(1)).search(&exact, 0..1 << 20)));
 }
 
+/// A signature that holds, and one that does not.
+fn signed() -> [Claim; 2] {
+    let signer = Signer::seeded(Scheme::Ed25519, 1, "signer");
+    [b"yes", b"not"].map(|statement| Claim::Signed {
+        by: signer.public(),
+        statement: Bytes::from_static(statement),
+        signature: signer.sign(b"yes"),
+    })
+}
+
 #[test]
 fn claims_of_every_kind() {
     let Some(gpu) = shared() else { return };
     let solved = Reference.search(&puzzle(8), 0..100_000).unwrap();
     let unsolved = Seal { puzzle: puzzle(31), nonce: 0 };
     let batch = Batch::empty();
-    let false_root = Batch::parse(byzlab_core::Digest([1; 32]), batch.bytes().clone()).unwrap();
+    let false_root = Batch::parse(Digest([1; 32]), batch.bytes().clone()).unwrap();
     let mut claims = vec![
         Claim::Root(batch),
         Claim::Work(solved),
         Claim::Root(false_root),
         Claim::Work(unsolved),
     ];
-    let key = ed25519_dalek::SigningKey::from_bytes(&[3; 32]);
-    for statement in [b"yes", b"not"] {
-        use ed25519_dalek::Signer;
-        claims.push(Claim::Signed {
-            by: byzlab_core::PublicKey(key.verifying_key().to_bytes()),
-            statement: bytes::Bytes::from_static(statement),
-            signature: byzlab_core::Signature(key.sign(b"yes").to_bytes()),
-        });
-    }
+    claims.extend(signed());
     assert_eq!(gpu.check(&claims), [true, true, false, false, true, false]);
     assert_eq!(gpu.check(&claims), Reference.check(&claims));
     assert!(gpu.check(&[]).is_empty());
@@ -176,7 +182,7 @@ fn any_messages_and_puzzles() {
 /// where that would matter.
 #[test]
 fn checked_kernels_agree() {
-    let Some(gpu) = open(Options { checked: true, patience: None }) else { return };
+    let Some(gpu) = open(Options { checked: true, ..Options::default() }) else { return };
     let messages = messages(1_000);
     let views = views(&messages);
     assert_eq!(gpu.try_hash_many(&views), Ok(Reference.hash_many(&views)));
@@ -209,7 +215,8 @@ fn it_says_what_it_is_and_what_it_did() {
 /// A wrong answer is found, ends the use of the adapter, and reaches nobody.
 #[test]
 fn a_liar_is_found_out() {
-    let cases: [fn(&Gpu); 3] = [
+    let cases: [fn(&Gpu); 4] = [
+        |gpu| assert_eq!(gpu.check(&signed()), [true, false]),
         |gpu| {
             let messages = messages(600);
             let digests = gpu.hash_many(&views(&messages));
@@ -238,7 +245,6 @@ fn a_liar_is_found_out() {
 }
 
 fn batch_of(count: u64) -> Batch {
-    use byzlab_core::{Committee, Scheme, Signer, Transaction};
     let signer = Signer::seeded(Scheme::Ed25519, 1, "client/0");
     let committee = Committee::new("test", vec![signer.public()], false);
     let transactions: Vec<_> =
@@ -263,7 +269,7 @@ fn the_cpu_takes_over_from_a_lost_device() {
 #[test]
 fn the_cpu_takes_over_from_a_late_device() {
     let patience = Some(Duration::from_millis(500));
-    let Some(gpu) = open(Options { checked: false, patience }) else { return };
+    let Some(gpu) = open(Options { patience, ..Options::default() }) else { return };
     gpu.inject(Fault::Stall);
     let messages = messages(100);
     let views = views(&messages);

@@ -30,8 +30,7 @@ fn signatures(accelerator: &dyn Accelerator, random: usize) -> Result<usize, Str
     let signers: Vec<Signer> = (0..KEYS).map(signer).collect();
     let expected: Vec<PublicKey> = signers.iter().take(KEYS / 2).map(Signer::public).collect();
     accelerator.expect_keys(&expected);
-    let mut claims = small_order();
-    claims.extend(signers.iter().flat_map(bent));
+    let mut claims = hostile(&signers);
     let mut stream = Stream::new(7, "check");
     claims.extend((0..random).map(|i| drawn(&signers[i % KEYS], &mut stream)));
     let mut compared = 0;
@@ -53,6 +52,13 @@ fn signatures(accelerator: &dyn Accelerator, random: usize) -> Result<usize, Str
         }
     }
     Ok(compared)
+}
+
+/// Signatures that verifiers are known to differ on, and good ones bent in every way.
+pub(crate) fn hostile(signers: &[Signer]) -> Vec<Claim> {
+    let mut claims = small_order();
+    claims.extend(signers.iter().flat_map(bent));
+    claims
 }
 
 /// A good signature, and that bent in every way: a bit of each part, an s beyond the order, another's key.

@@ -30,6 +30,7 @@ mod sample;
 mod tests;
 
 pub use check::differences;
+pub(crate) use check::hostile;
 pub use clock::{Clock, WallClock};
 pub use fit::{Point, fit};
 pub use measure::{Width, measure, median_of};

@@ -15,6 +15,7 @@ use byzlab_core::{
 
 use super::{
     adapter::{Adapter, Kind, Select, select},
+    ed25519::{Ed25519, Limbs},
     engine::{Engine, Fault, Options},
     error::Error,
     nonces::Searcher,
@@ -44,15 +45,16 @@ const RECHECKED_NONCES_MAX: u64 = 1_024;
 /// answer in time, the [`Cpu`] answers, so a caller sees no difference but in speed and in
 /// [`stats`](Self::stats).
 ///
-/// **What runs where.** Hashes, whole trees and nonces run on the device, whatever their number: where it
-/// pays is for the caller to know. Messages over [`MESSAGE_MAX`] bytes are hashed by the CPU, as one
-/// invocation would be slow at it, and so is the header of each [`Claim::Work`], which costs the bus more
-/// than the CPU. Signatures are checked by the CPU.
+/// **What runs where.** Hashes, whole trees, nonces and signatures run on the device, whatever their
+/// number: where it pays is for the caller to know. Messages over [`MESSAGE_MAX`] bytes are hashed by the
+/// CPU, as one invocation would be slow at it, and so is the header of each [`Claim::Work`], which costs
+/// the bus more than the CPU.
 #[derive(Debug)]
 pub struct Gpu {
     engine: Arc<Engine>,
     hasher: Hasher,
     searcher: Searcher,
+    verifier: Ed25519,
     cpu: Arc<Cpu>,
     /// How the CPU hashes what is too little for the device.
     sha: Sha256,
@@ -75,6 +77,8 @@ pub struct Info {
     pub kind: Kind,
     /// Whether kernels may use 64-bit integers.
     pub int64: bool,
+    /// How they represent integers modulo 2²⁵⁵ − 19.
+    pub limbs: Limbs,
     /// Whether the time that kernels take is known.
     pub clock: bool,
     /// The largest buffer, in bytes.
@@ -98,6 +102,7 @@ impl Gpu {
         let gpu = Self {
             hasher: Hasher::new(&engine)?,
             searcher: Searcher::new(&engine)?,
+            verifier: Ed25519::new(&engine, options.limbs)?,
             engine,
             cpu,
             sha: Sha256::detect(),
@@ -110,8 +115,9 @@ impl Gpu {
     /// What it runs on.
     pub fn info(&self) -> Info {
         let Adapter { name, backend, driver, kind, .. } = self.engine.adapter().clone();
-        let (int64, clock) = (self.engine.has_int64(), self.engine.has_clock());
-        Info { name, backend, driver, kind, int64, clock, bytes_max: self.engine.bytes_max() }
+        let (int64, limbs) = (self.engine.has_int64(), self.verifier.limbs());
+        let (clock, bytes_max) = (self.engine.has_clock(), self.engine.bytes_max());
+        Info { name, backend, driver, kind, int64, limbs, clock, bytes_max }
     }
     /// What it has done so far.
     pub fn stats(&self) -> Stats {
@@ -153,7 +159,7 @@ impl Gpu {
         };
         let root = merkle::bind(items.len(), self.sha.top(&mut tops));
         self.turn(items.len());
-        if self.roots.fetch_add(1, Relaxed) % RECHECK == 0 {
+        if self.roots.fetch_add(1, Relaxed).is_multiple_of(RECHECK) {
             self.recheck(root == self.cpu.merkle_root(items), "a Merkle root")?;
         }
         Ok(root)
@@ -180,6 +186,36 @@ impl Gpu {
         let end = found.as_ref().map_or(nonces.end, |seal| u64::from(seal.nonce));
         self.recheck_search(puzzle, &scan, nonces.start..end.max(nonces.start))?;
         Ok(found)
+    }
+
+    /// One verdict a signature, by the device or not at all.
+    ///
+    /// # Errors
+    /// When it gives no answer, or a wrong one.
+    pub fn try_signatures(&self, items: &[Item]) -> Result<Vec<bool>, Error> {
+        self.ready()?;
+        let verdicts = self.verifier.check(items).map_err(|error| match error {
+            Error::Wrong(what) => self.wrong(what),
+            other => other,
+        })?;
+        // All that it rejects, and every 256th of all.
+        let before = self.turn(items.len());
+        let chosen = |at: usize| !verdicts[at] || (before + at as u64).is_multiple_of(RECHECK);
+        let again: Vec<_> = (0..items.len()).filter(|&at| chosen(at)).collect();
+        let of_them: Vec<_> = again.iter().map(|&at| items[at]).collect();
+        for (at, right) in again.into_iter().zip(self.cpu.signatures(&of_them)) {
+            self.recheck(verdicts[at] == right, "a signature's verdict")?;
+        }
+        Ok(verdicts)
+    }
+
+    /// Prepares the device for many signatures by `keys`: a committee's.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn try_expect_keys(&self, keys: &[PublicKey]) -> Result<(), Error> {
+        self.ready()?;
+        self.verifier.load_keys(keys)
     }
 
     /// Looks again whether a small share of the nonces that were passed over holds a solution: another
@@ -223,11 +259,6 @@ impl Gpu {
         Ok(digests)
     }
 
-    /// One verdict a signature.
-    fn signatures(&self, items: &[Item]) -> Vec<bool> {
-        self.cpu.signatures(items)
-    }
-
     /// Counts the items of a call that the device answered; how many it had answered before.
     fn turn(&self, items: usize) -> u64 {
         self.engine.counters.items.fetch_add(items as u64, Relaxed)
@@ -242,10 +273,14 @@ impl Gpu {
         if right {
             return Ok(());
         }
+        Err(self.wrong(format!("{what} is not the CPU's")))
+    }
+    /// Ends the use of the adapter.
+    fn wrong(&self, what: String) -> Error {
         self.engine.counters.mismatches.fetch_add(1, Relaxed);
-        let wrong = Error::Wrong(format!("{what} is not the CPU's"));
+        let wrong = Error::Wrong(what);
         tracing::error!(adapter = %self.engine.adapter(), "{wrong}; it is not used any more");
-        Err(self.wrong.get_or_init(|| wrong).clone())
+        self.wrong.get_or_init(|| wrong).clone()
     }
     /// Answers a call about `items` items: the device, or else the CPU.
     fn serve<T>(
@@ -306,8 +341,10 @@ impl Accelerator for Gpu {
                 Claim::Work(seal) => verdicts[at] = seal.holds(),
             }
         }
-        for (at, holds) in at_signed.into_iter().zip(self.signatures(&items)) {
-            verdicts[at] = holds;
+        if !items.is_empty() {
+            let device = || self.try_signatures(&items);
+            let held = self.serve(items.len() as u64, device, || self.cpu.signatures(&items));
+            at_signed.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
         }
         verdicts
     }
@@ -330,6 +367,8 @@ impl Accelerator for Gpu {
 
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
+        // A device that fails here tells so at the next call.
+        let _ = self.try_expect_keys(keys);
     }
 
     fn usage(&self) -> Usage {

@@ -17,6 +17,7 @@ use super::{
     error::Error,
     stats::{Counters, Stats},
 };
+use crate::shaders::field::Limbs;
 
 /// The largest buffer on a GPU: beyond it a batch is cut up, which by then costs nothing.
 const BYTES_MAX: u64 = 256 << 20;
@@ -34,6 +35,8 @@ const GROUPS_MAX: u32 = 65_535;
 pub struct Options {
     /// Kernels with run-time checks of bounds and loops: slow, for tests.
     pub checked: bool,
+    /// How kernels represent integers modulo 2²⁵⁵ − 19; the widest that the adapter has if not said.
+    pub limbs: Option<Limbs>,
     /// How long to wait for a batch before the caller is told; what suits the adapter if not said.
     pub patience: Option<Duration>,
 }
@@ -197,7 +200,7 @@ impl Engine {
 pub enum Fault {
     /// It is lost.
     Lose,
-    /// Its answers are wrong from now on, in every byte.
+    /// Its answers are wrong from now on, by a bit in every word.
     Lie,
     /// Its answers do not arrive.
     Stall,

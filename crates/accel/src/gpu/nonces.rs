@@ -70,7 +70,7 @@ impl Searcher {
                 self.program.submit(room, &job, |_| ())
             },
             |(at, _), answer| {
-                let found = answer.read(|bytes| bytemuck::pod_read_unaligned::<u32>(bytes))?;
+                let found = answer.read(bytemuck::pod_read_unaligned::<u32>)?;
                 first = (found != 0).then(|| at + u64::from(!found));
                 Ok(first.is_none())
             },

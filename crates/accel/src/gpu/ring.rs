@@ -312,7 +312,8 @@ impl Answer {
         let view = view.map_err(|e| Error::Lost(e.to_string()))?;
         let bytes = &view[CLOCK_BYTES as usize..];
         if self.lies {
-            return Ok(take(&bytes.iter().map(|byte| byte ^ 1).collect::<Vec<_>>()));
+            let bent = |(i, byte): (usize, &u8)| byte ^ u8::from(i % 4 == 0);
+            return Ok(take(&bytes.iter().enumerate().map(bent).collect::<Vec<_>>()));
         }
         Ok(take(bytes))
     }

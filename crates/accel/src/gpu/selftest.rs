@@ -1,13 +1,17 @@
 //! What an adapter must get right before it is used.
 
-use byzlab_core::{Accelerator, Puzzle, Reference, Target};
+use byzlab_core::{Accelerator, Claim, Puzzle, Reference, Scheme, Signer, Target};
 
 use super::{accelerator::Gpu, error::Error};
+use crate::{choice::hostile, ed25519::Item};
 
 /// Numbers of leaves with an odd node at no level, at one, at several.
 const TREES: [usize; 6] = [1, 2, 3, 64, 65, 131];
 /// Leading zero bits of the target searched for: a solution comes among some thousand nonces.
 const ZERO_BITS: u32 = 12;
+
+/// Signers whose signatures are bent; the first half have tables on the device.
+const SIGNERS: usize = 4;
 
 /// Compares the adapter's answers with those of the plainest code there is.
 ///
@@ -39,5 +43,22 @@ pub(super) fn run(gpu: &Gpu) -> Result<(), Error> {
             return wrong(format!("the lowest nonce in {nonces:?}"));
         }
     }
+    let signers: Vec<_> =
+        (0..SIGNERS).map(|i| Signer::seeded(Scheme::Ed25519, i as u64, "self-test")).collect();
+    let keys: Vec<_> = signers[..SIGNERS / 2].iter().map(Signer::public).collect();
+    gpu.try_expect_keys(&keys)?;
+    let claims = hostile(&signers);
+    let verdicts = gpu.try_signatures(&items(&claims))?;
+    if let Some(at) = Reference.check(&claims).iter().zip(&verdicts).position(|(a, b)| a != b) {
+        return wrong(format!("the verdict on {:?}", claims[at]));
+    }
     Ok(())
+}
+
+fn items(claims: &[Claim]) -> Vec<Item<'_>> {
+    let item = |claim| match claim {
+        &Claim::Signed { by, ref statement, signature } => Some(Item { by, statement, signature }),
+        _ => None,
+    };
+    claims.iter().filter_map(item).collect()
 }

@@ -97,7 +97,8 @@ mod tests {
             let module = wgsl::parse_str(text)
                 .unwrap_or_else(|e| panic!("{file}: {}", e.emit_to_string(text)));
             let validate = |capabilities| {
-                Validator::new(ValidationFlags::all(), capabilities).validate(&module).map(drop)
+                let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+                validator.validate(&module).map(drop).map_err(Box::new)
             };
             let plain = validate(Capabilities::empty());
             assert_eq!(plain.is_err(), *int64, "{file}: {plain:?}");
