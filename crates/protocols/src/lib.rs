@@ -9,6 +9,7 @@ pub mod minimmit;
 pub mod mysticeti;
 pub mod pbft;
 pub mod pow;
+pub mod raft;
 pub mod simplex;
 pub mod streamlet;
 pub mod tendermint;
@@ -37,6 +38,11 @@ static BUILTIN: &[Entry] = &[
     hotstuff::HOTSTUFF_2,
     Entry::of::<mysticeti::Mysticeti>("mysticeti", "an uncertified DAG, Babel et al. 2024")
         .promising(mysticeti::THEORY),
+    Entry::of::<raft::Raft>(
+        "raft",
+        "Ongaro & Ousterhout 2014: the baseline that stands crashes alone",
+    )
+    .promising(raft::THEORY),
     Entry::of::<pow::Pow>("pow", "proof of work, Nakamoto 2008").promising(pow::THEORY),
     Entry::of::<central::Central>("central", "one trusted sequencer, the baseline")
         .promising(central::THEORY),

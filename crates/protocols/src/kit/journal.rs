@@ -82,6 +82,12 @@ impl Journal {
             self.compact(out);
         }
     }
+    /// Entries of this very age matter no more: another is about to take their place.
+    pub fn supersede(&mut self, age: u64) {
+        let before = self.lines.len();
+        self.lines.retain(|&(of, _)| of != age);
+        self.forgotten += before - self.lines.len();
+    }
     /// Replaces everything saved by what matters. Due when a replica comes back, too: half of an
     /// entry that was cut off at the end of the log must not stand before others.
     pub fn compact<P: Protocol>(&mut self, out: &mut Effects<P>) {

@@ -51,7 +51,8 @@ impl Catchup {
             return Err(Invalid("more blocks than an answer may have"));
         }
         let linked = |pair: &[Block]| {
-            pair[1].height == pair[0].height.next() && pair[1].parent == pair[0].digest
+            pair[1].height.0.checked_sub(1) == Some(pair[0].height.0)
+                && pair[1].parent == pair[0].digest
         };
         if !blocks.windows(2).all(linked) {
             return Err(Invalid("blocks that are no chain"));

@@ -115,7 +115,7 @@ impl Proposal {
         self.draft.claims(committee, &mut claims)?;
         if let Some(parent) = &self.parent {
             let Head { height, digest } = parent.head;
-            if digest != self.draft.parent || height.next() != self.draft.height {
+            if digest != self.draft.parent || self.draft.height.0.checked_sub(1) != Some(height.0) {
                 return Err(Invalid("a notarization of something that is not the block below"));
             }
             if parent.epoch >= self.epoch {

@@ -107,7 +107,8 @@ impl Tendermint {
         }
         let last = &mut self.rounds_of_peers[from.index()];
         *last = (*last).max(round);
-        if round.0 + super::ROUNDS_BEHIND < self.round.0 || round.0 > self.round.0 + ROUNDS_AHEAD {
+        let lowest = self.round.0.saturating_sub(super::ROUNDS_BEHIND);
+        if round.0 < lowest || round.0 > self.round.0.saturating_add(ROUNDS_AHEAD) {
             out.drop(from, kind, "of a round too far away");
             self.watch(now, out);
             self.fire(now, out);

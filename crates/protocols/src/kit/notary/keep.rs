@@ -256,7 +256,7 @@ impl<R: Rules> Notary<R> {
                 out.send(to, Message::Nullification(nullification.clone()).into());
             }
         }
-        let (me, open) = (self.seat.me, status.base.next());
+        let (me, open) = (self.seat.me, View(status.base.0.saturating_add(1)));
         for (view, slot) in self.views.from(open).rev().take(RESENT_VOTES_MAX) {
             let missing = view > status.lacks || (view == status.lacks && !status.proposed);
             if let Some((_, proposal)) = slot.proposal.as_ref().filter(|_| missing) {
