@@ -2,8 +2,18 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use byzlab_core::{Height, Note, ReplicaId, Time, View, outcome::Traffic};
+use byzlab_core::{Height, Note, ReplicaId, Time, Usage, View, outcome::Traffic};
 use serde::{Deserialize, Serialize};
+
+/// How many classes of widths there are: one for each of [`WIDTH_BOUNDS`], and one beyond.
+pub const WIDTHS: usize = WIDTH_BOUNDS.len() + 1;
+/// The largest width of each class but the last.
+pub const WIDTH_BOUNDS: [usize; 8] = [1, 4, 16, 64, 256, 1_024, 4_096, 16_384];
+
+/// The class of a call with so many claims.
+pub(crate) fn width_class(claims: usize) -> usize {
+    WIDTH_BOUNDS.iter().position(|&most| claims <= most).unwrap_or(WIDTHS - 1)
+}
 
 /// Everything that one replica has counted since it started, and where it stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +54,16 @@ pub struct Counters {
     pub remembered: u64,
     /// Calls to the accelerator for claims.
     pub proof_batches: u64,
+    /// Claims in them.
+    pub proof_claims: u64,
+    /// Calls by the class of their width; see [`WIDTH_BOUNDS`].
+    pub proof_widths: [u64; WIDTHS],
+    /// Messages and frames of transactions whose claims were judged.
+    pub proof_jobs: u64,
+    /// The time that they waited for it, all together, in nanoseconds.
+    pub proof_wait_ns: u64,
+    /// What the accelerator has done, for everyone who shares it.
+    pub accelerator: Usage,
     /// Groups written to the disk.
     pub groups: u64,
     /// Bytes written to the disk.
@@ -121,6 +141,13 @@ impl Counters {
         self.signatures_checked += other.signatures_checked;
         self.remembered += other.remembered;
         self.proof_batches += other.proof_batches;
+        self.proof_claims += other.proof_claims;
+        for (sum, more) in self.proof_widths.iter_mut().zip(other.proof_widths) {
+            *sum += more;
+        }
+        self.proof_jobs += other.proof_jobs;
+        self.proof_wait_ns += other.proof_wait_ns;
+        self.accelerator += other.accelerator;
         self.groups += other.groups;
         self.disk_bytes += other.disk_bytes;
         self.syncs += other.syncs;

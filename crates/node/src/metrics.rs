@@ -6,7 +6,11 @@ use axum::{Router, http::header::CONTENT_TYPE, routing::get};
 use byzlab_core::ReplicaId;
 use tokio::{net::TcpListener, runtime::Runtime};
 
-use crate::{counters::Counters, plan::NodeError, seat::View};
+use crate::{
+    counters::{Counters, WIDTH_BOUNDS, WIDTHS},
+    plan::NodeError,
+    seat::View,
+};
 
 /// Listens at `address`.
 pub(crate) fn bind(runtime: &Runtime, address: SocketAddr) -> Result<TcpListener, NodeError> {
@@ -16,7 +20,8 @@ pub(crate) fn bind(runtime: &Runtime, address: SocketAddr) -> Result<TcpListener
 /// Serves the page for as long as the runtime lives.
 pub(crate) async fn serve(listener: TcpListener, me: ReplicaId, view: View) {
     let answer = move || async move {
-        ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page(me, &view.counters()))
+        let page = page(me, &view.accelerator(), &view.counters());
+        ([(CONTENT_TYPE, "text/plain; version=0.0.4")], page)
     };
     let router = Router::new().route("/metrics", get(answer));
     if let Err(error) = axum::serve(listener, router).await {
@@ -24,8 +29,8 @@ pub(crate) async fn serve(listener: TcpListener, me: ReplicaId, view: View) {
     }
 }
 
-/// The counters as text, in the exposition format of Prometheus.
-pub fn page(me: ReplicaId, counters: &Counters) -> String {
+/// The counters as text, in the exposition format of Prometheus; `accelerator` is what proves claims.
+pub fn page(me: ReplicaId, accelerator: &str, counters: &Counters) -> String {
     let c = counters;
     let gauges = [
         ("height", "The ledger's height.", c.height.0),
@@ -48,6 +53,7 @@ pub fn page(me: ReplicaId, counters: &Counters) -> String {
         ("signatures_checked_total", "Signatures proven.", c.signatures_checked),
         ("claims_remembered_total", "Claims that had been proven before.", c.remembered),
         ("proof_batches_total", "Calls that proved claims.", c.proof_batches),
+        ("proof_jobs_total", "Messages and frames whose claims were judged.", c.proof_jobs),
         ("log_groups_total", "Groups written to the disk.", c.groups),
         ("log_bytes_total", "Bytes written to the disk.", c.disk_bytes),
         ("syncs_total", "Calls to sync a file.", c.syncs),
@@ -56,30 +62,137 @@ pub fn page(me: ReplicaId, counters: &Counters) -> String {
         ("strangers_total", "Handshakes refused for their key.", c.strangers),
         ("packets_lost_total", "Packets that QUIC sent again.", c.packets_lost),
     ];
-    let mut text = String::new();
-    let mut family = |name: &str, kind: &str, help: &str, lines: &[(String, String)]| {
-        let _ = writeln!(text, "# HELP byzlab_{name} {help}\n# TYPE byzlab_{name} {kind}");
-        for (labels, value) in lines {
-            let _ = writeln!(text, "byzlab_{name}{{replica=\"{}\"{labels}}} {value}", me.0);
-        }
-    };
+    let mut page = Page { text: String::new(), me };
     for (name, help, value) in gauges {
-        family(name, "gauge", help, &[(String::new(), value.to_string())]);
+        page.family(name, "gauge", help, &[(String::new(), value.to_string())]);
     }
     for (name, help, value) in counts {
-        family(name, "counter", help, &[(String::new(), value.to_string())]);
+        page.family(name, "counter", help, &[(String::new(), value.to_string())]);
     }
-    let seconds = format!("{:.6}", c.syncing_ns as f64 / 1e9);
-    family("sync_seconds_total", "counter", "Time spent syncing.", &[(String::new(), seconds)]);
+    let seconds = |ns: u64| vec![(String::new(), format!("{:.6}", ns as f64 / 1e9))];
+    page.family("sync_seconds_total", "counter", "Time spent syncing.", &seconds(c.syncing_ns));
+    let waited = seconds(c.proof_wait_ns);
+    page.family(
+        "proof_wait_seconds_total",
+        "counter",
+        "Time that jobs waited for a verdict.",
+        &waited,
+    );
+    proving(&mut page, accelerator, c);
     let traffic = |value: fn(&byzlab_core::outcome::Traffic) -> u64| -> Vec<_> {
         let line = |(kind, traffic)| (format!(",kind=\"{kind}\""), value(traffic).to_string());
         c.traffic.iter().map(line).collect()
     };
-    family("messages_total", "counter", "Messages sent to peers.", &traffic(|t| t.messages));
-    family("message_bytes_total", "counter", "Bytes of them.", &traffic(|t| t.bytes));
+    page.family("messages_total", "counter", "Messages sent to peers.", &traffic(|t| t.messages));
+    page.family("message_bytes_total", "counter", "Bytes of them.", &traffic(|t| t.bytes));
     let notes = c.notes.iter().map(|(label, count)| {
         (format!(",note=\"{}\"", label.replace(['"', '\\'], "'")), count.to_string())
     });
-    family("notes_total", "counter", "Notes of the protocol.", &notes.collect::<Vec<_>>());
-    text
+    page.family("notes_total", "counter", "Notes of the protocol.", &notes.collect::<Vec<_>>());
+    page.text
+}
+
+/// A page that is being written.
+struct Page {
+    text: String,
+    me: ReplicaId,
+}
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = writeln!(self.text, "# HELP byzlab_{name} {help}\n# TYPE byzlab_{name} {kind}");
+    }
+    fn line(&mut self, name: &str, labels: &str, value: &str) {
+        let _ = writeln!(self.text, "byzlab_{name}{{replica=\"{}\"{labels}}} {value}", self.me.0);
+    }
+    /// A metric: its lines' further labels, and their values.
+    fn family(&mut self, name: &str, kind: &str, help: &str, lines: &[(String, String)]) {
+        self.head(name, kind, help);
+        lines.iter().for_each(|(labels, value)| self.line(name, labels, value));
+    }
+    /// A histogram with the bounds of [`WIDTH_BOUNDS`].
+    fn histogram(&mut self, name: &str, help: &str, classes: &[u64; WIDTHS], sum: u64) {
+        self.head(name, "histogram", help);
+        let bounds = WIDTH_BOUNDS.iter().map(ToString::to_string).chain(["+Inf".to_owned()]);
+        let mut below = 0;
+        for (bound, count) in bounds.zip(classes) {
+            below += count;
+            let labels = format!(",le=\"{bound}\"");
+            self.line(&format!("{name}_bucket"), &labels, &below.to_string());
+        }
+        self.line(&format!("{name}_sum"), "", &sum.to_string());
+        self.line(&format!("{name}_count"), "", &below.to_string());
+    }
+}
+
+/// What an accelerator is asked for, and what it has done. Replicas of one process share one.
+fn proving(page: &mut Page, accelerator: &str, c: &Counters) {
+    let one = |value: u64| vec![(String::new(), value.to_string())];
+    let name = accelerator.replace(['"', '\\', '\n'], "'");
+    let info = [(format!(",name=\"{name}\""), "1".to_owned())];
+    page.family("accelerator_info", "gauge", "What proves claims, hashes and mines.", &info);
+    let help = "Claims of the calls that proved them.";
+    page.histogram("proof_batch_claims", help, &c.proof_widths, c.proof_claims);
+    let done = &c.accelerator;
+    let sides = |cpu: u64, gpu: u64| {
+        [("cpu", cpu), ("gpu", gpu)].map(|(s, n)| (format!(",side=\"{s}\""), n.to_string()))
+    };
+    let calls = sides(done.cpu_calls, done.gpu_calls);
+    page.family("accelerator_calls_total", "counter", "Calls by who computed.", &calls);
+    let items = sides(done.cpu_items, done.gpu_items);
+    page.family(
+        "accelerator_items_total",
+        "counter",
+        "Signatures, messages, leaves, nonces.",
+        &items,
+    );
+    let all = (done.cpu_items + done.gpu_items).max(1);
+    let share = format!("{:.6}", done.gpu_items as f64 / all as f64);
+    let help = "The share of items that the GPU did.";
+    page.family("accelerator_gpu_share", "gauge", help, &[(String::new(), share)]);
+    let seconds = [(String::new(), format!("{:.6}", done.gpu_ns as f64 / 1e9))];
+    page.family("accelerator_gpu_seconds_total", "counter", "Time waited for the GPU.", &seconds);
+    for (name, help, value) in [
+        ("accelerator_taken_over_total", "Calls that the CPU did for the GPU.", done.taken_over),
+        ("accelerator_rechecked_total", "Answers of the GPU compared.", done.rechecked),
+        ("accelerator_mismatches_total", "Wrong answers of the GPU.", done.mismatches),
+    ] {
+        page.family(name, "counter", help, &one(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_core::Usage;
+
+    use super::*;
+    use crate::counters::width_class;
+
+    #[test]
+    fn proving_is_told_by_width_and_side() {
+        let mut counters = Counters { proof_claims: 1_106, proof_jobs: 9, ..Counters::default() };
+        for claims in [1, 2, 4, 99, 1_000] {
+            counters.proof_widths[width_class(claims)] += 1;
+        }
+        counters.proof_wait_ns = 1_500_000_000;
+        counters.accelerator =
+            Usage { cpu_items: 3, gpu_items: 9, gpu_calls: 2, mismatches: 1, ..Usage::default() };
+        let text = page(ReplicaId(2), "a \"card\"", &counters);
+        for line in [
+            "byzlab_accelerator_info{replica=\"2\",name=\"a 'card'\"} 1",
+            "byzlab_proof_batch_claims_bucket{replica=\"2\",le=\"1\"} 1",
+            "byzlab_proof_batch_claims_bucket{replica=\"2\",le=\"4\"} 3",
+            "byzlab_proof_batch_claims_bucket{replica=\"2\",le=\"64\"} 3",
+            "byzlab_proof_batch_claims_bucket{replica=\"2\",le=\"+Inf\"} 5",
+            "byzlab_proof_batch_claims_sum{replica=\"2\"} 1106",
+            "byzlab_proof_batch_claims_count{replica=\"2\"} 5",
+            "byzlab_proof_wait_seconds_total{replica=\"2\"} 1.500000",
+            "byzlab_accelerator_calls_total{replica=\"2\",side=\"gpu\"} 2",
+            "byzlab_accelerator_gpu_share{replica=\"2\"} 0.750000",
+            "byzlab_accelerator_mismatches_total{replica=\"2\"} 1",
+        ] {
+            assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
+        }
+        assert_eq!(width_class(1 << 20), WIDTHS - 1);
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! While one batch is being proven the next gathers, so batches grow with the load by themselves:
 //! the accelerator sees few large calls when it matters, and one small call when nothing else
-//! waits.
+//! waits. How wide the calls were, and how long jobs waited for their answers, is counted.
 
 use std::{
     borrow::Cow,
@@ -10,9 +10,10 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc::{Receiver, Sender, channel},
+        mpsc::{Receiver, SendError, Sender, channel},
     },
     thread,
+    time::Instant,
 };
 
 use byzlab_core::{Accelerator, Claim, Committee, Packet, Ticket, Transaction};
@@ -20,6 +21,7 @@ use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::{
     budget::Share,
+    counters::{WIDTHS, width_class},
     happening::{Events, Happening, Origin},
 };
 
@@ -48,12 +50,31 @@ pub(crate) struct Proofs {
     pub remembered: AtomicU64,
     /// Calls to the accelerator.
     pub batches: AtomicU64,
+    /// Claims in them.
+    pub claims: AtomicU64,
+    /// Calls by the class of their width.
+    pub widths: [AtomicU64; WIDTHS],
+    /// Jobs that were judged.
+    pub jobs: AtomicU64,
+    /// The time from handing them over to their verdicts, all together, in nanoseconds.
+    pub waited_ns: AtomicU64,
+}
+
+/// Where jobs are handed over.
+#[derive(Clone, Debug)]
+pub(crate) struct Jobs(Sender<(Instant, Job)>);
+
+impl Jobs {
+    /// Hands a job over; an error if the verifier is gone.
+    pub fn send(&self, job: Job) -> Result<(), SendError<(Instant, Job)>> {
+        self.0.send((Instant::now(), job))
+    }
 }
 
 /// A verifier's hands: kept by the seat.
 #[derive(Debug)]
 pub(crate) struct Verifier {
-    pub jobs: Sender<Job>,
+    pub jobs: Jobs,
     pub proofs: Arc<Proofs>,
     pub thread: thread::JoinHandle<()>,
 }
@@ -70,7 +91,7 @@ pub(crate) fn start(
     let proven = Proven::default();
     let worker = Worker { committee, accelerator, events, proofs: proofs.clone(), proven };
     let thread = thread::Builder::new().name(name).spawn(move || worker.run(&jobs))?;
-    Ok(Verifier { jobs: sender, proofs, thread })
+    Ok(Verifier { jobs: Jobs(sender), proofs, thread })
 }
 
 /// Claims to be proven in one call.
@@ -92,23 +113,26 @@ struct Worker {
 /// What one job adds to a batch.
 struct Part {
     job: Job,
+    /// When it was handed over.
+    since: Instant,
     /// One entry a claim: where it stands in the batch, or its verdict if that is known already.
     claims: Vec<Result<usize, bool>>,
 }
 
 impl Worker {
-    fn run(mut self, jobs: &Receiver<Job>) {
+    fn run(mut self, jobs: &Receiver<(Instant, Job)>) {
         let mut batch = Batch::default(); // keeps its allocations
         while let Ok(first) = jobs.recv() {
             let mut parts = Vec::new();
             let mut next = Some(first);
-            while let Some(job) = next {
-                parts.push(self.part(job, &mut batch));
+            while let Some((since, job)) = next {
+                parts.push(self.part(since, job, &mut batch));
                 next = if batch.claims.len() < BATCH_CLAIMS { jobs.try_recv().ok() } else { None };
             }
             let verdicts = self.prove(&batch);
             batch.claims.clear();
             batch.names.clear();
+            self.count_waiting(&parts);
             for part in parts {
                 if self.events.send(part.judge(&verdicts)).is_err() {
                     return;
@@ -117,7 +141,7 @@ impl Worker {
         }
     }
     /// Takes a job's claims into the batch, but for those that were proven before.
-    fn part(&self, job: Job, batch: &mut Batch) -> Part {
+    fn part(&self, since: Instant, job: Job, batch: &mut Batch) -> Part {
         let mut remembered = 0;
         let mut place = |claim: Cow<Claim>| {
             let name = self.proven.name_of(&claim);
@@ -143,7 +167,13 @@ impl Worker {
                 .collect(),
         };
         self.proofs.remembered.fetch_add(remembered, Ordering::Relaxed);
-        Part { job, claims }
+        Part { job, since, claims }
+    }
+    fn count_waiting(&self, parts: &[Part]) {
+        let now = Instant::now();
+        let waited: u128 = parts.iter().map(|part| (now - part.since).as_nanos()).sum();
+        self.proofs.jobs.fetch_add(parts.len() as u64, Ordering::Relaxed);
+        self.proofs.waited_ns.fetch_add(waited as u64, Ordering::Relaxed);
     }
     fn prove(&mut self, batch: &Batch) -> Vec<bool> {
         if batch.claims.is_empty() {
@@ -153,6 +183,8 @@ impl Worker {
         let signatures = batch.names.iter().flatten().count() as u64;
         self.proofs.signatures.fetch_add(signatures, Ordering::Relaxed);
         self.proofs.batches.fetch_add(1, Ordering::Relaxed);
+        self.proofs.claims.fetch_add(batch.claims.len() as u64, Ordering::Relaxed);
+        self.proofs.widths[width_class(batch.claims.len())].fetch_add(1, Ordering::Relaxed);
         for (&name, &holds) in batch.names.iter().zip(&verdicts) {
             if let (Some(name), true) = (name, holds) {
                 self.proven.insert(name);

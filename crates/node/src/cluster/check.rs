@@ -27,6 +27,10 @@ pub(super) fn ledgers(ledgers: &[Option<Ledger>], sum: &Counters, seen: &Seen, n
     let mut violated = |property: &str, at, replicas: Vec<ReplicaId>, what: String| {
         violations.push(Violation { property: property.into(), at, replicas, what });
     };
+    if sum.accelerator.mismatches > 0 {
+        let what = "an answer of the GPU was not the CPU's; it was not used any more".to_owned();
+        violated("accelerator", now, Vec::new(), what);
+    }
     let Some(&(best, longest)) = up.iter().max_by_key(|(_, ledger)| ledger.head.height) else {
         let (longest, producers) = (Height::GENESIS, BTreeMap::new());
         return Found { longest, executed: 0, producers, violations };

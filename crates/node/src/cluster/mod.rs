@@ -15,7 +15,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Committee, Signer, Span, Time,
+    Committee, Signer, Span, Time, Usage,
     outcome::{Mark, Outcome, Sample},
 };
 
@@ -25,8 +25,8 @@ use crate::{
     counters::Counters,
     cpu,
     plan::{
-        Address, CHAIN_LABEL, ClientPlan, ClusterPlan, Durability, Fault, FaultKind, NodeError,
-        Progress, SeatPlan, Secret, UDP_PAYLOAD_LOOPBACK,
+        Address, CHAIN_LABEL, ClientPlan, ClusterPlan, Durability, Fault, FaultKind, Mode,
+        NodeError, Progress, SeatPlan, Secret, UDP_PAYLOAD_LOOPBACK,
     },
 };
 use life::Member;
@@ -100,6 +100,8 @@ struct Stage {
     committed: u64,
     cpu_before: Option<Span>,
     cpu: Option<Span>,
+    /// What the accelerator of this process had done before.
+    usage_before: Usage,
 }
 
 impl Stage {
@@ -143,6 +145,7 @@ impl Stage {
             committed: 0,
             cpu_before: None,
             cpu: None,
+            usage_before: plan.accelerator.usage(),
         })
     }
     fn client_plan(&self, plan: &ClusterPlan) -> ClientPlan {
@@ -280,6 +283,10 @@ impl Stage {
             sum.add(&counters);
             ledgers.push(ledger);
         }
+        if plan.mode == Mode::InProcess {
+            // They share one, of which each has told.
+            sum.accelerator = plan.accelerator.usage().since(self.usage_before);
+        }
         let found = check::ledgers(&ledgers, &sum, &seen, self.clock.now());
         let mut figures = figures(plan, &sum, &seen, &found, self.cpu);
         let longest = ledgers.iter().flatten().max_by_key(|ledger| ledger.head.height);
@@ -367,6 +374,17 @@ fn figures(
     tell("disk_bytes", sum.disk_bytes as f64);
     tell("batch_mean_transactions", ratio(sum.batched, sum.batches));
     tell("proof_batches", sum.proof_batches as f64);
+    tell("proof_batch_mean_claims", ratio(sum.proof_claims, sum.proof_batches));
+    tell("proof_wait_mean_us", ratio(sum.proof_wait_ns, sum.proof_jobs) / 1e3);
+    let done = &sum.accelerator;
+    if done.gpu_calls + done.cpu_calls > 0 {
+        tell("gpu_share_of_items", ratio(done.gpu_items, done.gpu_items + done.cpu_items));
+        tell("gpu_share_of_calls", ratio(done.gpu_calls, done.gpu_calls + done.cpu_calls));
+        tell("gpu_call_mean_us", ratio(done.gpu_ns, done.gpu_calls) / 1e3);
+        tell("gpu_calls_taken_over", done.taken_over as f64);
+        tell("gpu_answers_rechecked", done.rechecked as f64);
+        tell("gpu_mismatches", done.mismatches as f64);
+    }
     tell("claims_remembered", sum.remembered as f64);
     tell("messages_dropped", sum.dropped as f64);
     tell("transactions_refused", sum.refused as f64);

@@ -23,7 +23,7 @@ use crate::{
     log::LogJob,
     miner::Puzzles,
     storage::{Op, Reader},
-    verifier::Job,
+    verifier::{Job, Jobs},
 };
 
 /// The most happenings taken in one turn, so that what they cause is sent and saved in time.
@@ -42,7 +42,7 @@ pub(super) struct Driver {
     pub replica: Box<dyn Replica>,
     pub accelerator: Arc<dyn Accelerator>,
     pub links: Arc<Links>,
-    pub verifier: Sender<Job>,
+    pub verifier: Jobs,
     pub log: Sender<LogJob>,
     pub reader: Reader,
     pub miner: Option<Puzzles>,

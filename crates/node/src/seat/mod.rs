@@ -26,6 +26,7 @@ use std::{
     thread,
 };
 
+use byzlab_core::Accelerator;
 use tokio::sync::{Notify, mpsc::unbounded_channel};
 
 use crate::{
@@ -62,16 +63,27 @@ pub(crate) struct View {
     links: Arc<Links>,
     guard: Arc<Guard>,
     gateway: Arc<Gateway>,
+    accelerator: Arc<dyn Accelerator>,
     pub reader: Reader,
 }
 
 impl View {
+    /// What proves claims, hashes and mines.
+    pub fn accelerator(&self) -> String {
+        self.accelerator.name()
+    }
     /// Everything counted so far.
     pub fn counters(&self) -> Counters {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
         counters.signatures_checked = self.proofs.signatures.load(Ordering::Relaxed);
         counters.remembered = self.proofs.remembered.load(Ordering::Relaxed);
-        counters.proof_batches = self.proofs.batches.load(Ordering::Relaxed);
+        let Proofs { batches, claims, widths, jobs, waited_ns, .. } = &*self.proofs;
+        counters.proof_batches = batches.load(Ordering::Relaxed);
+        counters.proof_claims = claims.load(Ordering::Relaxed);
+        counters.proof_widths = std::array::from_fn(|class| widths[class].load(Ordering::Relaxed));
+        counters.proof_jobs = jobs.load(Ordering::Relaxed);
+        counters.proof_wait_ns = waited_ns.load(Ordering::Relaxed);
+        counters.accelerator = self.accelerator.usage();
         let figures = *self.figures.lock().unwrap_or_else(PoisonError::into_inner);
         (counters.groups, counters.disk_bytes) = (figures.groups, figures.bytes);
         (counters.syncs, counters.syncing_ns) = (figures.syncs, figures.syncing.0);

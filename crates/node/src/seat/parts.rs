@@ -68,6 +68,7 @@ impl Parts {
     ) -> Result<(Self, View, Recovered), NodeError> {
         let me = plan.me;
         let runtime = runtime(plan.workers)?;
+        plan.accelerator.expect_keys(&plan.committee.keys);
         let identity = Identity::new(&plan.secret);
         let guard = identity.guard(&plan.committee);
         let (peers, clients) = bind(plan, &runtime, &identity, &guard)?;
@@ -94,6 +95,7 @@ impl Parts {
             links: links.clone(),
             guard,
             gateway: gateway.clone(),
+            accelerator: plan.accelerator.clone(),
             reader: reader.clone(),
         };
         let (replica, neighbours, executor) = take_seat(plan, &recovered, &reader)?;
