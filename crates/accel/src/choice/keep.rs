@@ -39,6 +39,10 @@ struct Kept {
 }
 
 impl Identity {
+    /// The adapter and its driver, in words.
+    pub fn adapter_and_driver(&self) -> String {
+        format!("{} ({})", self.adapter, self.driver)
+    }
     /// The file in `folder` that has its profile.
     pub fn file(&self, folder: &Path) -> PathBuf {
         let Self { adapter, driver, cpu, kernels } = self;

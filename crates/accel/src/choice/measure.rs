@@ -28,7 +28,8 @@ pub struct Width {
     pub time: Duration,
 }
 
-/// What every kind of work costs on `accelerator`, from calls of a few sizes each.
+/// What every kind of work costs on `accelerator`, from calls of a few sizes each, none larger than
+/// `widest`.
 ///
 /// # Errors
 /// When an answer is wrong; the error says which.
@@ -36,11 +37,12 @@ pub fn measure(
     accelerator: &dyn Accelerator,
     clock: &dyn Clock,
     samples: &mut Samples,
+    widest: u64,
 ) -> Result<Costs, String> {
     accelerator.expect_keys(&samples.committee());
     let mut costs = Costs::default();
     for work in Work::ALL {
-        *costs.of_mut(work) = cost(work, accelerator, clock, samples)?;
+        *costs.of_mut(work) = cost(work, accelerator, clock, samples, widest)?;
     }
     Ok(costs)
 }
@@ -59,9 +61,10 @@ fn cost(
     accelerator: &dyn Accelerator,
     clock: &dyn Clock,
     samples: &mut Samples,
+    widest: u64,
 ) -> Result<Cost, String> {
     let mut points: Vec<Point> = Vec::new();
-    for &items in sizes(work) {
+    for &items in sizes(work).iter().filter(|&&items| items <= widest.max(1)) {
         let width = median_of(3, work, items, false, accelerator, clock, samples)?;
         let time = width.time;
         points.push(Point { items, bytes: width.bytes, ns: time.as_nanos() as u64 });

@@ -7,7 +7,8 @@
 //!
 //! | step | how | where |
 //! |---|---|---|
-//! //! | measure | growing sizes, median of three runs, the first dropped | [`measure`](fn@measure) |
+//! //! | pick | what a user asks for, held against the adapters there are | [`Devices`] |
+//! | measure | growing sizes, median of three runs, the first dropped | [`measure`](fn@measure) |
 //! | keep | one file for an adapter, its driver, the CPU and this crate's kernels | [`keep`] |
 //! | judge | to the GPU below 0.8 of the CPU's time, back above 1.2; fitted again when off by a quarter | [`judge`] |
 //! | route | an [`Accelerator`](byzlab_core::Accelerator) that gives each call to one of two | [`Routed`] |
@@ -24,6 +25,7 @@ mod fit;
 pub mod judge;
 pub mod keep;
 mod measure;
+mod pick;
 mod route;
 mod sample;
 #[cfg(test)]
@@ -34,5 +36,6 @@ pub(crate) use check::hostile;
 pub use clock::{Clock, WallClock};
 pub use fit::{Point, fit};
 pub use measure::{Width, measure, median_of};
+pub use pick::{Devices, Picked, Wanted};
 pub use route::{Device, Routed};
 pub use sample::Samples;

@@ -26,20 +26,27 @@ const EXPECTED_MAX: usize = 1 << 16;
 pub trait Device: Accelerator {
     /// Why it is not to be used any more: it was wrong, or it is gone. `None` while it is well.
     fn fault(&self) -> Option<String>;
+    /// The adapter and its driver, for records.
+    fn describe(&self) -> String;
+    /// What was taken over by the CPU, compared with it, and wrong; the rest is counted by who routes.
+    fn taken(&self) -> Usage;
 }
 
 /// Two accelerators, a CPU and a GPU, as one: every call goes to the one that is expected to be done
-/// sooner, as far as what is known of each tells.
+/// sooner, as far as what is known of each tells. Or every call to the GPU, where that is what is wanted.
 #[derive(Debug)]
 pub struct Routed {
     cpu: Arc<dyn Accelerator>,
     gpu: Arc<dyn Device>,
-    judges: Mutex<[Judge; Work::ALL.len()]>,
+    /// One a kind of work; none where all goes to the GPU.
+    judges: Option<Mutex<Judges>>,
     /// Keys that were announced.
     expected: RwLock<BTreeSet<PublicKey>>,
     clock: Box<dyn Clock>,
     counts: Counts,
 }
+
+type Judges = [Judge; Work::ALL.len()];
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -72,36 +79,36 @@ impl Routed {
     ) -> Self {
         let wide = profile.gpu.expect("a profile to route by has a GPU");
         let judges = Work::ALL.map(|work| Judge::new(*profile.cpu.of(work), *wide.of(work)));
-        Self {
-            cpu,
-            gpu,
-            judges: Mutex::new(judges),
-            expected: RwLock::default(),
-            clock,
-            counts: Counts::default(),
-        }
+        Self { judges: Some(Mutex::new(judges)), ..Self::only(cpu, gpu, clock) }
     }
-    /// What is expected of each side now, the CPU first.
-    pub fn costs(&self) -> (Costs, Costs) {
-        let judges = self.judges();
+    /// Gives every call to `gpu`, however small; it has to answer even when it is not well.
+    pub fn only(cpu: Arc<dyn Accelerator>, gpu: Arc<dyn Device>, clock: Box<dyn Clock>) -> Self {
+        let (expected, counts) = Default::default();
+        Self { cpu, gpu, judges: None, expected, clock, counts }
+    }
+    /// What is expected of each side now, the CPU first; `None` where all goes to the GPU.
+    pub fn costs(&self) -> Option<(Costs, Costs)> {
+        let judges = self.judges()?;
         let (mut cpu, mut gpu) = (Costs::default(), Costs::default());
         for (work, judge) in Work::ALL.into_iter().zip(judges.iter()) {
             (*cpu.of_mut(work), *gpu.of_mut(work)) = judge.costs();
         }
-        (cpu, gpu)
+        Some((cpu, gpu))
     }
     /// How often a cost was fitted again because calls took longer than expected, or less long.
     pub fn refits(&self) -> u64 {
         self.counts.refits.load(Ordering::Relaxed)
     }
-    fn judges(&self) -> MutexGuard<'_, [Judge; Work::ALL.len()]> {
-        self.judges.lock().unwrap_or_else(PoisonError::into_inner)
+    fn judges(&self) -> Option<MutexGuard<'_, Judges>> {
+        let judges = self.judges.as_ref()?;
+        Some(judges.lock().unwrap_or_else(PoisonError::into_inner))
     }
     fn decide(&self, work: Work, items: u64, bytes: u64) -> Side {
-        if items == 0 || self.gpu.fault().is_some() {
-            return Side::Cpu;
+        match self.judges() {
+            None => Side::Gpu,
+            Some(_) if items == 0 || self.gpu.fault().is_some() => Side::Cpu,
+            Some(mut judges) => judges[work as usize].decide(items, bytes),
         }
-        self.judges()[work as usize].decide(items, bytes)
     }
     /// Has one side do a call, learns how long it took unless that says nothing, and counts it.
     fn on<T>(
@@ -119,7 +126,8 @@ impl Routed {
         let took = self.clock.now().saturating_sub(start).as_nanos() as u64;
         if items > 0
             && tells(&answer)
-            && self.judges()[work as usize].learn(side, items, bytes, took)
+            && let Some(mut judges) = self.judges()
+            && judges[work as usize].learn(side, items, bytes, took)
         {
             self.counts.refits.fetch_add(1, Ordering::Relaxed);
         }
@@ -165,10 +173,23 @@ impl Routed {
 
 impl Accelerator for Routed {
     fn name(&self) -> String {
-        format!("auto: {} or {}", self.gpu.name(), self.cpu.name())
+        let gpu = self.gpu.describe();
+        match self.judges {
+            Some(_) => format!("{gpu} or {}, whichever is sooner", self.cpu.name()),
+            None => format!("{gpu}, beside it {}", self.cpu.name()),
+        }
     }
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
+        if self.judges.is_none() {
+            let bytes = |claim: &Claim| match claim {
+                Claim::Signed { statement, .. } => statement.len() as u64,
+                Claim::Root(_) | Claim::Work(_) => 0,
+            };
+            let bytes = claims.iter().map(bytes).sum();
+            let size = (Work::UnknownKeys, claims.len() as u64, bytes);
+            return self.on(Side::Gpu, size, |gpu| gpu.check(claims), |_| true);
+        }
         let ([known, unknown], others) = self.sorted(claims);
         let prove = |group: &Group| match group.places.is_empty() {
             true => Vec::new(),
@@ -239,7 +260,7 @@ impl Accelerator for Routed {
             gpu_calls: get(&self.counts.gpu_calls),
             gpu_items: get(&self.counts.gpu_items),
             gpu_ns: get(&self.counts.gpu_ns),
-            ..self.gpu.usage()
+            ..self.gpu.taken()
         }
     }
 }

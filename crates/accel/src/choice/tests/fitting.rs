@@ -57,7 +57,7 @@ fn a_side_is_measured() {
     costs.known_keys = Cost { start_ns: 50_000, byte_ps: 20, floor_ns: 200_000, item_ps: 20_000 };
     let clock = Virtual::default();
     let side = Side::new("made up", costs, &clock, false);
-    let got = measure(&*side, &clock, &mut Samples::new(64)).unwrap();
+    let got = measure(&*side, &clock, &mut Samples::new(64), u64::MAX).unwrap();
     for work in [Work::KnownKeys, Work::UnknownKeys, Work::Hashes, Work::Nonces] {
         let (got, want) = (got.of(work), costs.of(work));
         assert!(near(got.item_ps, want.item_ps, 25), "{work}: {got:?} for {want:?}");

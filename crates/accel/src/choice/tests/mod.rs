@@ -19,6 +19,7 @@ use super::{Clock, Device, Routed};
 mod fitting;
 mod judging;
 mod keeping;
+mod picking;
 mod routing;
 
 /// A clock that stands until a side moves it.
@@ -119,14 +120,17 @@ impl Accelerator for Side {
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.known.lock().unwrap().extend(keys);
     }
-    fn usage(&self) -> Usage {
-        Usage { rechecked: 3, ..Usage::default() }
-    }
 }
 
 impl Device for Side {
     fn fault(&self) -> Option<String> {
         self.broken.load(Ordering::Relaxed).then(|| "it was broken".into())
+    }
+    fn describe(&self) -> String {
+        "gpu (made up)".into()
+    }
+    fn taken(&self) -> Usage {
+        Usage { rechecked: 3, ..Usage::default() }
     }
 }
 

@@ -5,8 +5,8 @@ use byzlab_core::{
     Transaction, Work,
 };
 
-use super::{NARROW, pair};
-use crate::choice::{Samples, differences};
+use super::{NARROW, Side, Virtual, all, pair};
+use crate::choice::{Routed, Samples, differences};
 
 #[test]
 fn small_calls_stay_and_large_ones_go() {
@@ -76,8 +76,9 @@ fn what_is_seen_changes_where_calls_go() {
     (0..20).for_each(|_| drop(routed.check(&claims)));
     assert_eq!(gpu.calls(), at_gpu);
     assert_eq!(cpu.calls(), 40 - at_gpu);
-    assert!(routed.costs().1.unknown_keys.item_ps > 4 * 50_000);
-    assert_eq!(routed.costs().0.hashes, NARROW, "other work is as it was");
+    let (narrow, wide) = routed.costs().unwrap();
+    assert!(wide.unknown_keys.item_ps > 4 * 50_000);
+    assert_eq!(narrow.hashes, NARROW, "other work is as it was");
 }
 
 /// Whichever side answers, and however a call is split between them, the answers are the reference's.
@@ -99,4 +100,27 @@ fn answers_are_the_references() {
     claims.push(Claim::Signed { by, statement, signature });
     assert_eq!(routed.check(&claims), Reference.check(&claims));
     assert!(routed.name().contains("gpu") && routed.name().contains("cpu"));
+}
+
+/// Where the GPU is what is wanted, it gets everything, and answers though it is not well.
+#[test]
+fn all_of_it_to_the_gpu() {
+    let clock = Virtual::default();
+    let side = |name| Side::new(name, all(NARROW), &clock, true);
+    let (cpu, gpu) = (side("cpu"), side("gpu"));
+    let only = Routed::only(cpu.clone(), gpu.clone(), Box::new(clock));
+    differences(&only, 5).unwrap();
+    gpu.broken.store(true, Ordering::Relaxed);
+    assert_eq!(only.hash_many(&[b"one"]), Reference.hash_many(&[b"one"]));
+    assert_eq!((cpu.calls(), only.costs()), (0, None));
+    let usage = only.usage();
+    assert!(usage.gpu_calls > 300 && usage.cpu_calls == 0, "{usage:?}");
+}
+
+/// What is said of a wrong answer says which.
+#[test]
+fn differences_are_found() {
+    let (_, _, lies) = pair(false);
+    let said = differences(&lies, 5).unwrap_err();
+    assert!(said.contains("signature") && said.contains("false is right"), "{said}");
 }
