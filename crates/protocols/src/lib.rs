@@ -2,6 +2,7 @@
 
 use byzlab_core::{Entry, Registry};
 
+pub mod bullshark;
 pub mod central;
 pub mod hotstuff;
 pub mod kit;
@@ -38,6 +39,11 @@ static BUILTIN: &[Entry] = &[
     hotstuff::HOTSTUFF_2,
     Entry::of::<mysticeti::Mysticeti>("mysticeti", "an uncertified DAG, Babel et al. 2024")
         .promising(mysticeti::THEORY),
+    Entry::of::<bullshark::Bullshark>(
+        "bullshark",
+        "a certified DAG, Spiegelman et al. 2022, partially synchronous, over Narwhal",
+    )
+    .promising(bullshark::THEORY),
     Entry::of::<raft::Raft>(
         "raft",
         "Ongaro & Ousterhout 2014: the baseline that stands crashes alone",

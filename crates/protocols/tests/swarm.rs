@@ -31,6 +31,7 @@ swarms![
     jolteon,
     hotstuff_2,
     mysticeti,
+    bullshark,
     raft,
     pow,
     central

@@ -25,6 +25,9 @@ enum Entry<'a> {
     Cut(Arc<Proven>),
 }
 
+/// What a log says: the last proven cut, and the blocks in order.
+pub(super) type Restored = (Option<Arc<Proven>>, Vec<Arc<Vertex>>);
+
 /// The records of a block.
 pub(super) fn block(block: &Vertex) -> impl Iterator<Item = Record> {
     block.records(|stored| Record::of(&Entry::Block(stored))).into_iter().flatten()
@@ -36,13 +39,11 @@ pub(super) fn compacted(proven: Arc<Proven>, blocks: &[Arc<Vertex>]) -> Vec<Reco
     [cut].into_iter().chain(blocks.iter().flat_map(|b| block(b))).collect()
 }
 
-/// What the records say: the last proven cut, and the blocks in order.
+/// What the records say.
 ///
 /// # Errors
 /// If a record is none of this protocol's.
-pub(super) fn read(
-    records: &[Record],
-) -> Result<(Option<Arc<Proven>>, Vec<Arc<Vertex>>), BuildError> {
+pub(super) fn read(records: &[Record]) -> Result<Restored, BuildError> {
     let (mut cut, mut blocks) = (None, Vec::new());
     let mut records = records.iter();
     while let Some(record) = records.next() {

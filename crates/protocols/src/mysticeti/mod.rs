@@ -65,7 +65,7 @@ use byzlab_core::{
     Time,
 };
 
-use crate::kit::dag::{Insert, Loom, Upkeep, Vertex, finality};
+use crate::kit::dag::{Insert, Loom, Upkeep, Vertex, finality, pace::Pace};
 
 mod log;
 pub mod message;
@@ -82,7 +82,6 @@ pub use params::Params;
 pub use theory::THEORY;
 
 use params::Setup;
-use rounds::Pace;
 use rules::Slots;
 
 /// What blocks are signed as.
@@ -122,15 +121,15 @@ impl Protocol for Mysticeti {
         let setup = Setup::new(&params, &seat.committee)?;
         let (cut, restored) = log::read(saved.records)?;
         let (me, committee) = (seat.me, seat.committee.clone());
-        let mut loom = Loom::new(seat, setup.depth, setup.look_gap(), DOMAIN, &saved, cut);
+        let mut loom = Loom::new(seat, setup.depth, setup.rhythm.look_gap(), DOMAIN, &saved, cut);
         for own in restored.iter().filter(|block| block.author == me) {
             loom.remember(own.clone());
         }
         Ok(Self {
             slots: Slots::new(&committee, setup.leaders, loom.order.decided().round),
+            pace: Pace::new(setup.rhythm, Time::ZERO),
             setup,
             loom,
-            pace: Pace::default(),
             came_back: !saved.records.is_empty(),
             restored,
         })
@@ -141,7 +140,7 @@ impl Protocol for Mysticeti {
             Input::Start => self.on_start(now, out),
             Input::Message { from, message } => self.on_message(now, from, message, out),
             Input::Timer(Timer::Leader) => self.on_leader_timer(now, out),
-            Input::Timer(Timer::Pace) => self.on_pace_timer(now, out),
+            Input::Timer(Timer::Pace) => self.advance(now, out),
             Input::Timer(Timer::Look) => self.on_look_timer(now, out),
             Input::Timer(Timer::Sync) => self.loom.on_sync_timer(now, Timer::Sync, out),
             Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
@@ -163,8 +162,8 @@ impl Protocol for Mysticeti {
 impl Mysticeti {
     fn on_start(&mut self, now: Time, out: &mut Effects<Self>) {
         out.lead(None); // Everyone proposes.
-        out.arm(Timer::Look, now + self.setup.look_gap());
-        self.pace.spoke(now, &self.setup);
+        out.arm(Timer::Look, now + self.setup.rhythm.look_gap());
+        self.pace.spoke(now);
         for block in std::mem::take(&mut self.restored) {
             self.loom.hear(&block);
             if let Insert::Accepted(accepted) = self.loom.dag.insert(block) {

@@ -4,7 +4,7 @@ use byzlab_core::{BatchLimit, BuildError, Committee, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kit::batch_limit;
+use crate::kit::{batch_limit, dag::pace::Rhythm};
 
 /// Parameters of Mysticeti. All replicas of a run must have the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,10 +44,6 @@ impl Default for Params {
     }
 }
 
-/// How often the timeout doubles at most.
-const DOUBLINGS_MAX: u32 = 10;
-/// How many times in a leader timeout a replica looks for what it lacks.
-const LOOKS_PER_TIMEOUT: u64 = 4;
 /// The fewest and the most rounds that may be kept.
 const DEPTHS: std::ops::RangeInclusive<u32> = 8..=1024;
 
@@ -56,10 +52,8 @@ const DEPTHS: std::ops::RangeInclusive<u32> = 8..=1024;
 pub(super) struct Setup {
     pub batch: BatchLimit,
     pub leaders: u16,
-    pub round_gap: Span,
-    pub idle_gap: Span,
+    pub rhythm: Rhythm,
     pub depth: u64,
-    timeout: Span,
 }
 
 impl Setup {
@@ -80,19 +74,13 @@ impl Setup {
         Ok(Self {
             batch,
             leaders: params.leaders,
-            round_gap: params.round_gap,
-            idle_gap: params.idle_gap,
+            rhythm: Rhythm {
+                round_gap: params.round_gap,
+                idle_gap: params.idle_gap,
+                timeout: params.leader_timeout,
+            },
             depth: u64::from(params.depth),
-            timeout: params.leader_timeout,
         })
-    }
-    /// How long to wait for a leader after so many waits in vain.
-    pub fn timeout(&self, in_vain: u32) -> Span {
-        self.timeout.times(1 << in_vain.min(DOUBLINGS_MAX))
-    }
-    /// How often a replica looks for what it lacks; also how long a peer has to answer.
-    pub fn look_gap(&self) -> Span {
-        Span((self.timeout.0 / LOOKS_PER_TIMEOUT).max(1))
     }
 }
 

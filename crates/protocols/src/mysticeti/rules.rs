@@ -94,7 +94,7 @@ impl Slot {
         }
     }
     /// The indirect decision rule, from a committed anchor.
-    fn from_anchor(&self, dag: &Dag, anchor: &VertexRef) -> Status {
+    fn through_anchor(&self, dag: &Dag, anchor: &VertexRef) -> Status {
         let certified =
             |c: &&Candidate| c.certificates.iter().any(|name| dag.reaches(anchor, name));
         match self.candidates.iter().find(certified) {
@@ -171,7 +171,7 @@ impl Slots {
                     let first = (Round(round.0 + WAVE), 0);
                     let later = statuses.range(first..).map(|(_, status)| status);
                     status = match later.into_iter().find(|&&status| status != Status::Skip) {
-                        Some(Status::Commit(anchor)) => slot.from_anchor(dag, anchor),
+                        Some(Status::Commit(anchor)) => slot.through_anchor(dag, anchor),
                         _ => Status::Undecided,
                     };
                 }

@@ -24,6 +24,8 @@ const VERTEX_OVERHEAD: usize = 256;
 const PARENT_MAX: usize = 10 + 3 + 33;
 /// How far below what is decided here a peer must be to be sent the last proven cut.
 const BEHIND: u64 = 4;
+/// For how many looks the ledger must stand still before blocks are asked for that others say they have.
+const STILL_LOOKS: u32 = 4;
 /// How many rounds above the last full one a vertex may be whose ancestors are just late.
 const OVERTAKEN_MAX: u64 = 3;
 /// How many decided blocks may wait for proof before this replica proposes no more transactions.
@@ -106,8 +108,9 @@ pub struct Loom {
     /// When each peer was helped last.
     helped: Vec<Option<Time>>,
     patience: Span,
-    /// The ledger's height at the last look.
+    /// The ledger's height at the last look, and how many looks found it so.
     seen: Height,
+    still: u32,
     /// The last proven round to which what was saved is compacted.
     compacted: Round,
 }
@@ -135,6 +138,7 @@ impl Loom {
             helped: vec![None; seat.committee.size()],
             patience,
             seen: order.head().height,
+            still: 0,
             compacted: order.proven().cut.round,
             order,
             seat,
@@ -184,9 +188,9 @@ impl Loom {
             self.last = Some(vertex);
         }
     }
-    /// What an own vertex of `round` builds on.
-    pub fn parents(&self, round: Round) -> Vec<VertexRef> {
-        self.dag.parents(round, self.seat.me, self.last.as_ref().map(|last| last.name()))
+    /// What an own vertex of `round` builds on, the `own` last one first.
+    pub fn parents(&self, round: Round, own: Option<VertexRef>) -> Vec<VertexRef> {
+        self.dag.parents(round, self.seat.me, own)
     }
     /// Takes in what a vertex says beside its place in the DAG.
     pub fn hear(&mut self, vertex: &Vertex) {
@@ -207,16 +211,18 @@ impl Loom {
     }
 
     /// Looks after the ledger now and then: asks for blocks that others have, if nothing else brought any
-    /// since the last look.
+    /// for some looks.
     pub fn look<P: Protocol>(&mut self, now: Time, timer: P::Timer, out: &mut Effects<P>)
     where
         P::Message: From<Catchup>,
     {
         let head = self.order.head().height;
-        if head == self.seen {
+        self.still = if head == self.seen { self.still + 1 } else { 0 };
+        self.seen = head;
+        if self.still >= STILL_LOOKS {
+            self.still = 0;
             self.pump(now, timer, out);
         }
-        self.seen = head;
     }
     fn pump<P: Protocol>(&mut self, now: Time, timer: P::Timer, out: &mut Effects<P>)
     where
@@ -248,12 +254,21 @@ impl Loom {
     where
         P::Message: From<Upkeep>,
     {
-        let mut wanted = self.dag.wanted(fresh, FETCH_MAX);
+        let wanted = self.dag.wanted(fresh, FETCH_MAX);
+        self.ask(wanted, out);
+    }
+    /// Asks these peers for these vertices.
+    pub fn ask<P: Protocol>(&self, mut wanted: Vec<(ReplicaId, VertexRef)>, out: &mut Effects<P>)
+    where
+        P::Message: From<Upkeep>,
+    {
         let me = self.seat.me;
         for (peer, _) in wanted.iter_mut().filter(|(peer, _)| *peer == me) {
             *peer = self.seat.committee.at_turn(u64::from(me.0) + 1);
         }
         wanted.sort();
+        wanted.dedup();
+        wanted.truncate(FETCH_MAX);
         for asked in wanted.chunk_by(|a, b| a.0 == b.0) {
             let names = asked.iter().map(|&(_, name)| name).collect();
             out.send(asked[0].0, Upkeep::Fetch(names).into());

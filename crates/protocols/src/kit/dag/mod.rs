@@ -11,6 +11,7 @@
 //! | `store` | [`Dag`]: vertices by round and author, equivocations apart; what waits for ancestors, what is missing |
 //! | `order` | [`Order`]: decided leaders become ledger blocks, in one order everywhere, each with a proof |
 //! | `loom` | [`Loom`]: both together, fetching, state transfer, what must stay saved |
+//! | `pace` | [`Pace`](pace::Pace): when a replica makes its next vertex |
 //! | `finality` | [`Cut`], [`Proven`]: what proves a ledger block to one who has no DAG |
 //!
 //! # From a DAG to a ledger
@@ -41,6 +42,7 @@
 pub mod finality;
 pub mod loom;
 pub mod order;
+pub mod pace;
 pub mod store;
 pub mod vertex;
 

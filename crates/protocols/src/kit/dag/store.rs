@@ -147,7 +147,11 @@ impl Dag {
     }
     /// Whether all that `vertex` builds on is here or settled.
     pub fn has_parents(&self, vertex: &Vertex) -> bool {
-        vertex.parents.iter().all(|parent| !self.lacks(parent))
+        self.lacking(vertex).next().is_none()
+    }
+    /// What `vertex` builds on that is neither here nor settled.
+    pub fn lacking<'a>(&'a self, vertex: &'a Vertex) -> impl Iterator<Item = &'a VertexRef> {
+        vertex.parents.iter().filter(|parent| self.lacks(parent))
     }
     fn lacks(&self, name: &VertexRef) -> bool {
         !self.is_settled(name.round, name.author) && self.get(name).is_none()
@@ -159,12 +163,12 @@ impl Dag {
         if let Some(why) = self.refuses(&name) {
             return why;
         }
-        let lacks: Vec<_> = vertex.parents.iter().filter(|parent| self.lacks(parent)).collect();
+        let lacks: Vec<_> = self.lacking(&vertex).copied().collect();
         if lacks.is_empty() {
             return Insert::Accepted(self.accept(vec![vertex]));
         }
         for parent in &lacks {
-            let missing = self.missing.entry(**parent).or_insert_with(|| Missing {
+            let missing = self.missing.entry(*parent).or_insert_with(|| Missing {
                 holder: name.author,
                 lasting: false,
                 asked: 0,

@@ -1,0 +1,330 @@
+//! Bullshark: Spiegelman, Giridharan, Sonnino, Kokoris-Kogias, *Bullshark: The Partially Synchronous Version*,
+//! arXiv 2209.05633 (first in CCS 2022), over the certified DAG of Narwhal: Danezis, Kokoris-Kogias, Sonnino,
+//! Spiegelman, *Narwhal and Tusk*, EuroSys 2022, arXiv 2105.11827.
+//!
+//! Each round is a reliable broadcast of every replica's vertex, three delays and 3n(n − 1) messages: a *header*
+//! with a batch and a quorum of the last round's vertices goes to all; who has those *votes* for it, once
+//! an author and round; a quorum of votes is its *certificate*, which goes to all and puts it in the DAG.
+//! So there are no equivocations in the DAG, and whatever it has can be fetched.
+//!
+//! Odd rounds have an *anchor*, a vertex of one author in turn. Vertices of the even round after vote for it by
+//! building on it. One that f + 1 vote for is committed; before it come the earlier anchors that it leads
+//! to, and before each its causal history. See [`kit::dag`](crate::kit::dag) for how that becomes a ledger.
+//!
+//! | file | what |
+//! |---|---|
+//! | `rules` | votes for anchors, and their order |
+//! | `narwhal` | headers, votes, certificates |
+//! | `rounds` | when a replica makes a header, and of what |
+//! | `log`, `message`, `params`, `theory` | saved state; messages; parameters; promises |
+//!
+//! # Safety
+//! Let q = ⌈(n + f + 1)/2⌉, so that two quorums share an honest replica. *No equivocation:* a certificate has a quorum's
+//! votes, and an honest replica votes for one header an author and round, saved before its vote leaves. *Order:* an
+//! anchor is committed by n − q + 1 votes (f + 1 where n = 3f + 1); each later vertex has a quorum of the voting round
+//! among its ancestors, so one of the voters, and leads to the anchor. So every replica orders it before any later
+//! anchor that it commits; which anchors come between follows from the later one's history alone.
+//!
+//! *The ledger's proof.* A header of the voting round that votes for the anchor claims the cut through it, and others
+//! claim what their author has decided. Of a quorum of equal claims at least q − f are honest. If one has decided, the
+//! cut is final. Else q − f honest headers vote for the anchor; each later certified vertex has a quorum of authors of that
+//! round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
+//! leads to the anchor. The headers that make the proof need not be certified.
+//!
+//! *Across restarts.* Headers, votes and what they build on are saved before they leave.
+//!
+//! # Liveness
+//! After the network is timely, replicas wait for the anchor in odd rounds and for votes on it in even ones; timeouts
+//! double until they suffice.
+//!
+//! # Deviations from the papers
+//! - Batches are in the headers: Narwhal's workers, which spread one replica's batches over machines, are not here.
+//! - Quorums are computed for any n, and n − q + 1 votes commit, which is f + 1 where n = 3f + 1.
+//! - A certificate travels without its header; who lacks that fetches both.
+//! - Headers carry the cut that they claim and the height of the author's ledger; a decided anchor enters the ledger
+//!   when its cut is proven (see [`kit::dag`](crate::kit::dag)): at the same moment where all is well.
+//! - The anchor's turn goes round; there is no reputation, and no coin, for this is not the asynchronous version.
+//! - Idle replicas do not race, and what is lost is said again, as in [`mysticeti`](crate::mysticeti).
+//! - A replica whose header is not certified while others complete the round after it goes on without.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use byzlab_core::{
+    Block, BuildError, Claim, Committee, Digest, Effects, Input, Invalid, Protocol, ReplicaId,
+    Saved, Seat, Time,
+};
+
+use crate::kit::{
+    Certificate, Tally,
+    dag::{Cut, Loom, Round, Upkeep, Vertex, VertexRef, finality, pace::Pace},
+};
+
+mod log;
+pub mod message;
+mod narwhal;
+mod params;
+mod rounds;
+pub mod rules;
+mod theory;
+
+#[cfg(test)]
+mod tests;
+
+pub use message::Message;
+pub use params::Params;
+pub use theory::THEORY;
+
+use message::Certified;
+use params::Setup;
+use rules::Anchors;
+
+/// What headers are signed as.
+pub const DOMAIN: &str = "bullshark/header";
+
+/// Names of Bullshark's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A round's anchor, or votes on it, did not come.
+    Leader,
+    /// The own last header is so old that the next may be made: after the round's gap, or when idle.
+    Pace,
+    /// Time to look for what is missing. Always armed.
+    Look,
+    /// A peer that was asked for blocks of the ledger did not answer.
+    Sync,
+}
+
+/// One replica of Bullshark.
+#[derive(Debug)]
+pub struct Bullshark {
+    setup: Setup,
+    loom: Loom,
+    anchors: Anchors,
+    pace: Pace,
+
+    /// Headers that are not in the DAG yet, one an author and round; and whether the last look saw them.
+    headers: BTreeMap<VertexRef, (Arc<Vertex>, bool)>,
+    /// What was voted for, or is certified, above the floor.
+    voted: BTreeMap<(Round, ReplicaId), Digest>,
+    /// Certificates of vertices in the DAG, and of those whose ancestors it lacks.
+    certificates: BTreeMap<VertexRef, Arc<Certificate>>,
+    /// Certificates whose headers did not come; and how many looks saw them.
+    orphans: BTreeMap<VertexRef, (Arc<Certificate>, u32)>,
+    /// Votes for the own last header, until it is certified.
+    votes: Option<Tally<Digest>>,
+    /// The own last vertex in the DAG.
+    own: Option<VertexRef>,
+    /// The highest round of a header.
+    heard: Round,
+    /// At and below this, votes from before a restart may be forgotten.
+    bound: Option<Cut>,
+    restored: log::Restored,
+    came_back: bool,
+}
+
+impl Protocol for Bullshark {
+    type Message = Message;
+    type Timer = Timer;
+    type Params = Params;
+
+    fn new(seat: Seat, params: Params, saved: Saved<'_>) -> Result<Self, BuildError> {
+        let setup = Setup::new(&params)?;
+        let restored = log::Restored::read(saved.records)?;
+        let (me, committee) = (seat.me, seat.committee.clone());
+        let patience = setup.rhythm.look_gap();
+        let mut loom = Loom::new(seat, setup.depth, patience, DOMAIN, &saved, restored.cut.clone());
+        for own in restored.headers.iter().filter(|header| header.author == me) {
+            loom.remember(own.clone());
+        }
+        Ok(Self {
+            anchors: Anchors::new(&committee, loom.order.decided().round),
+            pace: Pace::new(setup.rhythm, Time::ZERO),
+            setup,
+            loom,
+            headers: BTreeMap::new(),
+            voted: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            orphans: BTreeMap::new(),
+            votes: None,
+            own: None,
+            heard: Round(0),
+            bound: restored.cut.as_ref().map(|proven| proven.cut.clone()),
+            came_back: !saved.records.is_empty(),
+            restored,
+        })
+    }
+
+    fn step(&mut self, now: Time, input: Input<Self>, out: &mut Effects<Self>) {
+        match input {
+            Input::Start => self.on_start(now, out),
+            Input::Message { from, message } => self.on_message(now, from, message, out),
+            Input::Timer(Timer::Leader) => self.on_leader_timer(now, out),
+            Input::Timer(Timer::Pace) => self.advance(now, out),
+            Input::Timer(Timer::Look) => self.on_look_timer(now, out),
+            Input::Timer(Timer::Sync) => self.loom.on_sync_timer(now, Timer::Sync, out),
+            Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
+            Input::Batch(batch) => self.on_batch(now, batch, out),
+            Input::Blocks { tag, blocks } => self.loom.on_read(tag, blocks, out),
+            Input::Sealed(_) => unreachable!("no puzzle was handed out"),
+        }
+    }
+
+    fn audit(block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
+        finality::audit(block, committee, DOMAIN)
+    }
+
+    fn spread() -> bool {
+        true
+    }
+}
+
+impl Bullshark {
+    fn on_start(&mut self, now: Time, out: &mut Effects<Self>) {
+        out.lead(None); // Everyone proposes.
+        out.arm(Timer::Look, now + self.setup.rhythm.look_gap());
+        self.pace.spoke(now);
+        if self.came_back {
+            self.resume(out);
+        }
+        self.go_on(now, Vec::new(), out);
+    }
+
+    /// Takes up where the log ends, and says again what it said last.
+    fn resume(&mut self, out: &mut Effects<Self>) {
+        let restored = std::mem::take(&mut self.restored);
+        for header in restored.headers {
+            let name = header.name();
+            self.loom.hear(&header);
+            self.voted.insert((name.round, name.author), name.digest);
+            self.headers.insert(name, (header, false));
+        }
+        for (name, certificate) in restored.certificates {
+            if let Some((header, _)) = self.headers.get(&name).cloned() {
+                let accepted = self.certify(Certified { header, certificate });
+                self.accept(accepted, false, out);
+            }
+        }
+        if let Some(last) = self.loom.last.clone().filter(|last| self.own != Some(last.name())) {
+            self.count_votes_for(&last);
+        }
+        // Half of an entry that was cut off at the log's end must not stand before others.
+        let (proven, kept) = self.loom.kept();
+        out.compact(self.compacted(proven, &kept));
+        self.repeat(out);
+    }
+
+    fn on_message(
+        &mut self,
+        now: Time,
+        from: ReplicaId,
+        message: Message,
+        out: &mut Effects<Self>,
+    ) {
+        match message {
+            Message::Header(header) => self.on_header(now, from, header, out),
+            Message::Vote(header, signature) => self.on_vote(from, header, signature, out),
+            Message::Certificate(header, certificate) => {
+                self.on_certificate(now, from, header, certificate, out);
+            }
+            Message::Fetched(vertices) => self.on_fetched(now, from, vertices, out),
+            Message::Upkeep(Upkeep::Fetch(names)) => self.on_fetch(from, &names, out),
+            Message::Upkeep(Upkeep::Cut(proven)) => {
+                let ready = self.loom.on_cut(now, from, proven, Timer::Sync, out);
+                self.go_on(now, ready, out);
+            }
+            Message::Upkeep(Upkeep::Catchup(catchup)) => {
+                let ready = self.loom.on_catchup(now, from, catchup, Timer::Sync, out);
+                self.go_on(now, ready, out);
+            }
+        }
+    }
+
+    /// Takes in vertices, orders and commits what can be, votes for headers that build on them, and makes
+    /// the next header if it is time.
+    fn go_on(&mut self, now: Time, accepted: Vec<Arc<Vertex>>, out: &mut Effects<Self>) {
+        self.accept(accepted, true, out);
+        self.vote_for_waiting(out);
+        self.advance(now, out);
+    }
+
+    /// Counts vertices all of whose ancestors are here, and orders what follows.
+    fn accept(&mut self, mut accepted: Vec<Arc<Vertex>>, save: bool, out: &mut Effects<Self>) {
+        let mut at = 0;
+        while let Some(vertex) = accepted.get(at).cloned() {
+            at += 1;
+            self.enter(&vertex, save, out);
+            self.anchors.pass(self.loom.order.decided().round);
+            let committed = self.anchors.count(&vertex);
+            if let Some(anchor) = committed.and_then(|name| self.loom.dag.get(&name).cloned()) {
+                self.pace.committed();
+                // Ordering anchors: the committed one, and before it those that it leads to.
+                let chain = self.anchors.chain(&self.loom.dag, &anchor);
+                accepted.extend(self.loom.decide(anchor.round, &chain));
+            }
+        }
+        self.anchors.pass(self.loom.order.decided().round);
+        self.forget();
+        if self.loom.order.commit(out)
+            && let Some((proven, kept)) = self.loom.compact(log::COMPACT_ROUNDS)
+        {
+            out.compact(self.compacted(proven, &kept));
+        }
+    }
+
+    /// A vertex is in the DAG: saves what of it is not saved.
+    fn enter(&mut self, vertex: &Arc<Vertex>, save: bool, out: &mut Effects<Self>) {
+        let name = vertex.name();
+        self.headers.remove(&name);
+        let known = self.voted.insert((name.round, name.author), name.digest);
+        if save && known != Some(name.digest) {
+            log::header(vertex).for_each(|record| out.save(record));
+        }
+        if let Some(certificate) = self.certificates.get(&name).filter(|_| save) {
+            out.save(log::certificate(name, certificate.clone()));
+        }
+        if name.author == self.loom.seat.me && self.own < Some(name) {
+            self.own = Some(name);
+            if self.loom.last_round() == name.round {
+                self.votes = None;
+            }
+        }
+    }
+
+    /// Lets go of what is settled.
+    fn forget(&mut self) {
+        let dag = &self.loom.dag;
+        let lives = |name: &VertexRef| !dag.is_settled(name.round, name.author);
+        self.headers.retain(|name, _| lives(name));
+        self.orphans.retain(|name, _| lives(name));
+        let floor = dag.floor();
+        while self.voted.first_key_value().is_some_and(|((round, _), _)| *round <= floor) {
+            self.voted.pop_first();
+        }
+        while self.certificates.first_key_value().is_some_and(|(name, _)| name.round <= floor) {
+            self.certificates.pop_first();
+        }
+    }
+
+    /// The records of all that must stay saved.
+    fn compacted(
+        &self,
+        proven: Arc<crate::kit::dag::Proven>,
+        kept: &[Arc<Vertex>],
+    ) -> Vec<byzlab_core::Record> {
+        let (mut certified, mut bare) = (Vec::new(), BTreeMap::new());
+        for header in kept {
+            match self.certificates.get(&header.name()) {
+                Some(certificate) => {
+                    let (header, certificate) = (header.clone(), certificate.clone());
+                    certified.push(Certified { header, certificate });
+                }
+                None => drop(bare.insert(header.name(), header)),
+            }
+        }
+        let voted =
+            |name: &VertexRef| self.voted.get(&(name.round, name.author)) == Some(&name.digest);
+        let waiting = self.headers.iter().filter(|(name, _)| voted(name));
+        bare.extend(waiting.map(|(name, (header, _))| (*name, header)));
+        log::compacted(proven, &certified, bare.into_values())
+    }
+}

@@ -1,0 +1,114 @@
+//! When a replica makes a header, and of what.
+
+use byzlab_core::{Batch, Effects, Note, Time, View};
+
+use super::{Bullshark, Message, Timer, log, rules::Anchors};
+use crate::kit::dag::{Claimed, Loom, Round, VertexRef, pace::Turn};
+
+impl Bullshark {
+    pub(super) fn on_waiting(&mut self, now: Time, waiting: bool, out: &mut Effects<Self>) {
+        self.pace.waiting = waiting;
+        if waiting {
+            self.advance(now, out);
+        }
+    }
+
+    fn is_busy(&self) -> bool {
+        self.pace.waiting || self.votes.is_some() || self.loom.is_busy()
+    }
+
+    /// Asks for the next header's batch, if it is time to make one: with a quorum of the last round's vertices,
+    /// the own among them, something to do, and nobody to wait for.
+    pub(super) fn advance(&mut self, now: Time, out: &mut Effects<Self>) {
+        let Some(base) = self.base() else { return };
+        let highest = self.loom.dag.highest().max(self.heard);
+        let called = self.is_busy() || highest > self.loom.last_round();
+        let Self { pace, loom, anchors, .. } = self;
+        // Wait for the anchor in its round, and for votes on it in the next.
+        let spoke = |round| match Anchors::has_anchor(round) {
+            true => loom.dag.first(round, anchors.leader(round)).is_some(),
+            false => anchors.is_voted(round),
+        };
+        match pace.turn(now, base, called, |round| round == Round(0) || spoke(round)) {
+            Turn::Rest => {}
+            Turn::At(time) => out.arm(Timer::Pace, time),
+            Turn::Leaders(until) => out.arm(Timer::Leader, until),
+            Turn::Speak => {
+                if self.loom.is_clogged() {
+                    Loom::waits("too many decided blocks wait for proof", out);
+                    return self.on_batch(now, Batch::empty(), out);
+                }
+                out.want_batch(self.setup.batch, self.loom.branch());
+            }
+        }
+    }
+
+    /// The round to build on: the last that has a quorum; or the one before if the own last vertex is there,
+    /// so that no round is passed over for being a little late. None if it was built on, or while the own
+    /// header there may yet be certified.
+    fn base(&self) -> Option<Round> {
+        let (top, last) = (self.loom.dag.top(), self.loom.last_round());
+        if self.votes.is_some() {
+            return (last < top).then_some(top);
+        }
+        match last.next() == top && self.loom.dag.has_quorum(last) {
+            true => Some(last),
+            false => (last <= top).then_some(top),
+        }
+    }
+
+    pub(super) fn on_leader_timer(&mut self, now: Time, out: &mut Effects<Self>) {
+        if let Some(Round(round)) = self.pace.give_up(self.base()) {
+            out.note(Note::TimedOut { view: View(round) });
+        }
+        self.advance(now, out);
+    }
+
+    /// Makes the next header.
+    pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
+        self.pace.asking = false;
+        let Some(base) = self.base() else {
+            return Loom::waits("a batch came for a round that has its header", out);
+        };
+        let round = base.next();
+        let view = View(round.0);
+        let leader = Anchors::has_anchor(round).then(|| self.anchors.leader(round));
+        out.note(Note::Entered { view, leader });
+        let parents = self.loom.parents(round, self.own);
+        let claim = self.claim(round, &parents);
+        let (transactions, height) = (batch.len() as u32, self.loom.order.head().height.next());
+        let header = self.loom.weave(round, parents, claim, batch, out);
+        self.count_votes_for(&header);
+        log::header(&header).for_each(|record| out.save(record));
+        out.note(Note::Proposed { view, height, transactions });
+        self.pace.spoke(now);
+        out.broadcast(Message::Header(header));
+    }
+
+    /// The cut that a header of `round` with these parents may claim: through the anchor that it votes for;
+    /// else what is decided.
+    fn claim(&self, round: Round, parents: &[VertexRef]) -> Option<Claimed> {
+        let Loom { dag, order, .. } = &self.loom;
+        let before = round.back(1);
+        if !Anchors::has_anchor(before) || before <= order.decided().round {
+            return order.claim();
+        }
+        let leader = self.anchors.leader(before);
+        let is_it = |parent: &&VertexRef| (parent.round, parent.author) == (before, leader);
+        let Some(anchor) = parents.iter().find(is_it).and_then(|name| dag.get(name)) else {
+            return order.claim();
+        };
+        Some(order.next(dag, before, &self.anchors.chain(dag, anchor)).0.claimed())
+    }
+
+    pub(super) fn on_look_timer(&mut self, now: Time, out: &mut Effects<Self>) {
+        out.arm(Timer::Look, now + self.setup.rhythm.look_gap());
+        self.fetch_lacking(out);
+        self.loom.look(now, Timer::Sync, out);
+        if self.is_busy() && self.pace.repeats(now) {
+            Loom::waits("no quorum in this round", out);
+            self.repeat(out);
+        }
+        self.advance(now, out);
+    }
+}
