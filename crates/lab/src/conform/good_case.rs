@@ -13,8 +13,15 @@ use super::{Row, alike, in_delays, sizes};
 
 /// δ, where nothing else is said.
 pub const DELTA: Span = Span::ms(10);
-/// The committees that are measured.
-pub const SIZES: [u16; 4] = [4, 7, 10, 16];
+/// The committees that are measured, …
+const SIZES: [u16; 4] = [4, 7, 10, 16];
+
+/// … but for those that stand no fault at all where others do: theory is not about them.
+pub fn committees(theory: &Theory) -> Vec<u16> {
+    let resilience = theory.resilience;
+    let stands = |&size: &u16| resilience.share == 0 || resilience.faults(size) > 0;
+    SIZES.into_iter().filter(stands).collect()
+}
 /// The longest run, for protocols that do not decide.
 const PATIENCE: Span = Span::seconds(1_000);
 
@@ -79,7 +86,7 @@ impl Setting {
         let bound = self.bound(entry, theory)?;
         let pace = theory.period.unwrap_or_default().span(self.delta, bound).max(self.delta);
         // Something waits at every proposal.
-        let gap = Span(pace.0 / 10);
+        let gap = Span(pace.0 / 10 / (theory.blocks.of)(self.size.into()).max(1));
         scenario.clients = Clients::open(1, gap, Time::NEVER);
         scenario.clients.load.arrivals = Arrivals::Open { gap, poisson: false };
         scenario.clients.load.transaction_bytes = 64;
@@ -209,25 +216,26 @@ impl Origins {
 /// The rows of the good case.
 pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
     let Timing::Rounds { first, last } = theory.timing else { return Vec::new() };
-    let all: Vec<_> = SIZES.iter().map(|&size| Setting::of(size).measure(entry, theory)).collect();
-    let measured: Result<Vec<Steady>, BuildError> = all.into_iter().collect();
-    let setting = sizes(&SIZES);
+    let chosen = committees(theory);
+    let measured: Result<Vec<Steady>, BuildError> =
+        chosen.iter().map(|&size| Setting::of(size).measure(entry, theory)).collect();
+    let setting = sizes(&chosen);
     let mut rows = match &measured {
         Err(error) => vec![Row::new("decides", &setting).promised("yes").failed(error)],
         Ok(measured) => {
-            let bound = Setting::of(SIZES[0]).bound(entry, theory).unwrap_or_default();
+            let bound = Setting::of(chosen[0]).bound(entry, theory).unwrap_or_default();
             let timed = Timed { theory, delta: DELTA, bound, setting: &setting };
             let mut rows = vec![
                 timed.latency("first honest commit", first, measured, |steady| steady.first),
                 timed.latency("last honest commit", last, measured, |steady| steady.last),
             ];
             rows.extend(theory.period.map(|period| timed.period(period, measured)));
-            rows.push(messages(theory, measured));
+            rows.push(messages(theory, &chosen, measured));
             rows
         }
     };
     if measured.is_ok() {
-        rows.extend(responsiveness(entry, theory, first, last));
+        rows.extend(responsiveness(entry, theory, chosen[0], [first, last]));
     }
     rows
 }
@@ -273,8 +281,8 @@ impl Timed<'_> {
     }
 }
 
-fn messages(theory: &Theory, measured: &[Steady]) -> Row {
-    let wants: Vec<u64> = SIZES.iter().map(|&n| (theory.messages.of)(n.into())).collect();
+fn messages(theory: &Theory, chosen: &[u16], measured: &[Steady]) -> Row {
+    let wants: Vec<u64> = chosen.iter().map(|&n| (theory.messages.of)(n.into())).collect();
     let sum = |steady: &Steady| steady.messages.values().sum::<u64>();
     let holds = measured.iter().zip(&wants).all(|(m, want)| sum(m) == want * m.decisions);
     let told = measured.iter().map(|steady| per(sum(steady), steady.decisions));
@@ -282,7 +290,7 @@ fn messages(theory: &Theory, measured: &[Steady]) -> Row {
     if let (false, Some(last)) = (holds, measured.last()) {
         let kinds =
             last.messages.iter().map(|(kind, m)| format!("{kind} {}", per(*m, last.decisions)));
-        let size = SIZES[SIZES.len() - 1];
+        let size = chosen.last().copied().unwrap_or_default();
         told += &format!(" (at n = {size}: {})", kinds.collect::<Vec<_>>().join(", "));
     }
     let wants: Vec<_> = wants.iter().map(ToString::to_string).collect();
@@ -290,7 +298,7 @@ fn messages(theory: &Theory, measured: &[Steady]) -> Row {
     if theory.blocks.text != "1" {
         promised += &format!(", for {} blocks", theory.blocks.text);
     }
-    Row::new("messages a decision", sizes(&SIZES)).promised(promised).measured(told, holds)
+    Row::new("messages a decision", sizes(chosen)).promised(promised).measured(told, holds)
 }
 
 /// A mean, whole where it is.
@@ -302,8 +310,13 @@ pub(super) fn per(sum: u64, count: u64) -> String {
 }
 
 /// Whether latency follows δ, and Δ only where it was promised to.
-fn responsiveness(entry: Entry, theory: &Theory, first: Delays, last: Delays) -> Vec<Row> {
-    let usual = Setting::of(SIZES[0]);
+fn responsiveness(
+    entry: Entry,
+    theory: &Theory,
+    size: u16,
+    [first, last]: [Delays; 2],
+) -> Vec<Row> {
+    let usual = Setting::of(size);
     let half = Setting { delta: Span(DELTA.0 / 2), ..usual };
     let late = Setting { stretch: 10, ..usual };
     let mut settings = vec![(half, "δ half as long")];
@@ -311,7 +324,7 @@ fn responsiveness(entry: Entry, theory: &Theory, first: Delays, last: Delays) ->
         settings.push((late, "timeouts ten times as long"));
     }
     let row = |(setting, what): (Setting, &str)| {
-        let row = Row::new("latency", format!("n = 4, {what}"));
+        let row = Row::new("latency", format!("n = {size}, {what}"));
         let row = row.promised(format!("{first} and {last}"));
         let (steady, bound) = match (setting.measure(entry, theory), setting.bound(entry, theory)) {
             (Ok(steady), Ok(bound)) => (steady, bound),

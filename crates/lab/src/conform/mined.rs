@@ -8,7 +8,7 @@ use byzlab_sim::{Deed, Delay, Fault, Mining, Scenario, run, run_traced};
 
 use super::{
     Row,
-    good_case::{DELTA, SIZES, per},
+    good_case::{DELTA, committees, per},
     in_delays, sizes,
 };
 
@@ -84,11 +84,12 @@ impl Mines<'_> {
     }
     /// Without forks: how long a block takes to everyone, and its messages.
     fn exact(&self) -> Vec<Row> {
-        let setting = sizes(&SIZES);
-        let all: Result<Vec<_>, BuildError> = SIZES.iter().map(|&n| self.spread(n)).collect();
+        let chosen = committees(self.theory);
+        let setting = sizes(&chosen);
+        let all: Result<Vec<_>, BuildError> = chosen.iter().map(|&n| self.spread(n)).collect();
         let reach = Row::new("from found to known by all", &setting);
         let reach = reach.promised(self.names.reach.to_string());
-        let wants: Vec<u64> = SIZES.iter().map(|&n| (self.theory.messages.of)(n.into())).collect();
+        let wants: Vec<u64> = chosen.iter().map(|&n| (self.theory.messages.of)(n.into())).collect();
         let list = wants.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         let messages = Row::new("messages a block", &setting);
         let messages = messages.promised(format!("{} = {list}", self.theory.messages.text));

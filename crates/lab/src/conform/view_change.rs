@@ -1,15 +1,19 @@
 //! What it costs to replace a leader: the leader of a running committee crashes, and the messages of
 //! the kinds that only a view change sends are counted.
+//!
+//! Counted are those of the *last* view given up before the next block is committed: where votes go to
+//! the next leader, a crashed one costs the view before its own too, and what is sent to it then is
+//! lost.
 
 use byzlab_core::{
-    BuildError, Entry, Note, ReplicaId, Span, Theory, Time, View,
+    BuildError, Entry, Height, Note, ReplicaId, Span, Theory, Time, View,
     theory::{Responsive, ViewChange},
 };
 use byzlab_sim::{Deed, Fault, Line, run_traced};
 
 use super::{
     Row,
-    good_case::{DELTA, SIZES, Setting},
+    good_case::{DELTA, Setting, committees},
     in_delays, sizes,
 };
 
@@ -25,8 +29,7 @@ const RETRY: Span = DELTA.times(20);
 struct Change {
     /// Messages of its kinds.
     messages: u64,
-    /// From the last honest replica's giving up to the first commit after it; `None` if there was
-    /// none.
+    /// From the last honest replica's giving up to the first new block; `None` if there was none.
     recovery: Option<Span>,
 }
 
@@ -39,7 +42,8 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
         }
         ViewChange::Messages { kinds, count, .. } => (kinds, count),
     };
-    let chosen: Vec<u16> = SIZES.into_iter().filter(|&size| stands_a_crash(theory, size)).collect();
+    let mut chosen = committees(theory);
+    chosen.retain(|&size| stands_a_crash(theory, size));
     let settings = chosen.iter().map(|&size| Setting::of(size));
     let changes: Result<Vec<Change>, BuildError> =
         settings.map(|setting| change(entry, theory, setting, kinds)).collect();
@@ -127,21 +131,39 @@ fn proposer(lines: &[Line]) -> Option<ReplicaId> {
     lines.iter().rev().find(proposes).map(|line| line.by)
 }
 
+/// Of the last view given up before the first new block.
 fn measure(lines: &[&Line], kinds: &[&str]) -> Option<Change> {
-    let given_up = |line: &&&Line| match line.deed {
-        Deed::Noted(Note::TimedOut { view }) => Some((line.at, view)),
-        _ => None,
-    };
-    let all: Vec<(Time, View)> = lines.iter().filter_map(|line| given_up(&line)).collect();
-    let &(_, view) = all.first()?;
-    let next = all.iter().find(|(_, other)| *other != view).map_or(Time::NEVER, |(at, _)| *at);
-    let last = all.iter().filter(|(_, other)| *other == view).map(|(at, _)| *at).max()?;
-    let sent = |line: &&&Line| match line.deed {
-        Deed::Sent { kind, receivers, .. } if line.at < next && kinds.contains(&kind) => receivers,
+    let given_up: Vec<(Time, View)> = lines.iter().filter_map(|line| gives_up(line)).collect();
+    let (begins, _) = *given_up.first()?;
+    let known = lines.iter().filter(|line| line.at < begins).filter_map(|line| commits(line)).max();
+    let new = |line: &&&Line| line.at > begins && commits(line) > known;
+    let commit = lines.iter().find(new).map(|line| line.at);
+    let end = commit.unwrap_or(Time::NEVER);
+    let (_, view) = *given_up.iter().rev().find(|(at, _)| *at < end)?;
+    let moments = || given_up.iter().filter(|(at, v)| *v == view && *at < end).map(|(at, _)| *at);
+    let (first, last) = (moments().min()?, moments().max()?);
+    let sent = |line: &&Line| match line.deed {
+        Deed::Sent { kind, receivers, .. }
+            if (first..=end).contains(&line.at) && kinds.contains(&kind) =>
+        {
+            receivers
+        }
         _ => 0,
     };
-    let messages = lines.iter().map(|line| sent(&line)).sum();
-    let commits = |line: &&&Line| line.at > last && matches!(line.deed, Deed::Committed { .. });
-    let recovery = lines.iter().find(commits).map(|line| line.at.since(last));
-    Some(Change { messages, recovery })
+    let messages = lines.iter().map(sent).sum();
+    Some(Change { messages, recovery: commit.map(|at| at.since(last)) })
+}
+
+fn gives_up(line: &Line) -> Option<(Time, View)> {
+    match line.deed {
+        Deed::Noted(Note::TimedOut { view }) => Some((line.at, view)),
+        _ => None,
+    }
+}
+
+fn commits(line: &Line) -> Option<Height> {
+    match line.deed {
+        Deed::Committed { height, .. } => Some(height),
+        _ => None,
+    }
 }
