@@ -47,7 +47,7 @@ pub struct Usage {
     pub gpu_items: u64,
     /// The time callers waited for the GPU, in nanoseconds.
     pub gpu_ns: u64,
-    /// Calls that the GPU was to do and the CPU did: it was too late, lost, or refused.
+    /// Items that the GPU was to do and the CPU did: it was too late, lost, or refused.
     pub taken_over: u64,
     /// Answers of the GPU that the CPU computed again to compare.
     pub rechecked: u64,

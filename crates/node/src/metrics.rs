@@ -153,7 +153,7 @@ fn proving(page: &mut Page, accelerator: &str, c: &Counters) {
     let seconds = [(String::new(), format!("{:.6}", done.gpu_ns as f64 / 1e9))];
     page.family("accelerator_gpu_seconds_total", "counter", "Time waited for the GPU.", &seconds);
     for (name, help, value) in [
-        ("accelerator_taken_over_total", "Calls that the CPU did for the GPU.", done.taken_over),
+        ("accelerator_taken_over_total", "Items that the CPU did for the GPU.", done.taken_over),
         ("accelerator_rechecked_total", "Answers of the GPU compared.", done.rechecked),
         ("accelerator_mismatches_total", "Wrong answers of the GPU.", done.mismatches),
     ] {

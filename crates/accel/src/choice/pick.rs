@@ -13,7 +13,7 @@ use super::{
     clock::WallClock,
     keep::{self, Identity},
     measure::measure,
-    route::{Device, Routed},
+    route::Routed,
     sample::Samples,
 };
 use crate::{
@@ -209,24 +209,5 @@ fn identity(gpu: &Gpu, cpu: &Cpu) -> Identity {
         driver: format!("{}, {}", info.backend, info.driver),
         cpu: cpu.name(),
         kernels: format!("{} {build} {kernels}", env!("CARGO_PKG_VERSION")),
-    }
-}
-
-impl Device for Gpu {
-    fn fault(&self) -> Option<String> {
-        self.failure().map(|error| error.to_string())
-    }
-    fn describe(&self) -> String {
-        let gpu::Info { name, backend, driver, kind, .. } = self.info();
-        format!("{name} ({kind}, {backend}, {driver})")
-    }
-    fn taken(&self) -> byzlab_core::Usage {
-        let stats = self.stats();
-        byzlab_core::Usage {
-            taken_over: stats.fallbacks,
-            rechecked: stats.rechecked,
-            mismatches: stats.mismatches,
-            ..Default::default()
-        }
     }
 }

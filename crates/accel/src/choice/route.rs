@@ -26,10 +26,6 @@ const EXPECTED_MAX: usize = 1 << 16;
 pub trait Device: Accelerator {
     /// Why it is not to be used any more: it was wrong, or it is gone. `None` while it is well.
     fn fault(&self) -> Option<String>;
-    /// The adapter and its driver, for records.
-    fn describe(&self) -> String;
-    /// What was taken over by the CPU, compared with it, and wrong; the rest is counted by who routes.
-    fn taken(&self) -> Usage;
 }
 
 /// Two accelerators, a CPU and a GPU, as one: every call goes to the one that is expected to be done
@@ -173,7 +169,7 @@ impl Routed {
 
 impl Accelerator for Routed {
     fn name(&self) -> String {
-        let gpu = self.gpu.describe();
+        let gpu = self.gpu.name();
         match self.judges {
             Some(_) => format!("{gpu} or {}, whichever is sooner", self.cpu.name()),
             None => format!("{gpu}, beside it {}", self.cpu.name()),
@@ -260,7 +256,7 @@ impl Accelerator for Routed {
             gpu_calls: get(&self.counts.gpu_calls),
             gpu_items: get(&self.counts.gpu_items),
             gpu_ns: get(&self.counts.gpu_ns),
-            ..self.gpu.taken()
+            ..self.gpu.usage()
         }
     }
 }

@@ -316,8 +316,7 @@ impl Gpu {
 
 impl Accelerator for Gpu {
     fn name(&self) -> String {
-        let Adapter { name, backend, kind, .. } = self.engine.adapter();
-        format!("{name} ({kind}, {backend})")
+        self.engine.adapter().to_string()
     }
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {

@@ -381,7 +381,7 @@ fn figures(
         tell("gpu_share_of_items", ratio(done.gpu_items, done.gpu_items + done.cpu_items));
         tell("gpu_share_of_calls", ratio(done.gpu_calls, done.gpu_calls + done.cpu_calls));
         tell("gpu_call_mean_us", ratio(done.gpu_ns, done.gpu_calls) / 1e3);
-        tell("gpu_calls_taken_over", done.taken_over as f64);
+        tell("gpu_items_taken_over", done.taken_over as f64);
         tell("gpu_answers_rechecked", done.rechecked as f64);
         tell("gpu_mismatches", done.mismatches as f64);
     }
