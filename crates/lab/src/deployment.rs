@@ -32,7 +32,10 @@ use byzlab_node::plan::{Address, Secret};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::spec::Source;
+use crate::{
+    process::{self, Bound},
+    spec::Source,
+};
 
 /// The committee file, as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,16 +124,21 @@ impl Deployment {
         let keys = places.iter().map(|place| place.key).collect();
         let address = |place: &Place| Address { peers: place.peers, clients: place.clients };
         let addresses = places.iter().map(address).collect();
+        process::name_it(&mut file.protocol);
         let Some(toml::Value::String(name)) = file.protocol.remove("name") else {
             bail!("[protocol] needs a `name`");
         };
         file.protocol.remove("label");
-        let entry = registry.find(&name)?;
+        let mut entry = registry.find(&name)?;
+        let params = entry.resolve(&file.protocol).context("in [protocol]")?;
+        if let Some(programs) = Bound::of(entry, &params)? {
+            entry = programs.aloud().entry();
+        }
         let epoch = humantime::parse_rfc3339(&file.epoch)
             .with_context(|| format!("`{}` is no moment like 2026-11-22T10:00:00Z", file.epoch))?;
         Ok(Self {
             entry,
-            params: entry.resolve(&file.protocol).context("in [protocol]")?,
+            params,
             committee: Arc::new(Committee::new(&file.label, keys, file.client_signatures)),
             addresses,
             epoch,

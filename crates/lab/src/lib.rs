@@ -24,15 +24,21 @@ pub mod experiment;
 pub mod folder;
 pub mod host;
 pub mod manifest;
+pub mod process;
 pub mod record;
 pub mod report;
 pub mod runner;
 pub mod spec;
 
 pub use byzlab_core as core;
-pub use byzlab_protocols::{self as protocols, builtin, kit};
+pub use byzlab_protocols::{self as protocols, kit};
 pub use byzlab_sim as sim;
 pub use cli::main;
 /// For a protocol's messages and parameters: `#[serde(crate = "byzlab::serde")]` and
 /// `#[schemars(crate = "byzlab::schemars")]` beside the derives.
 pub use {schemars, serde};
+
+/// The protocols that come with this: those of [`protocols`], and [any program](process).
+pub fn builtin() -> core::Registry {
+    protocols::builtin().with(process::ENTRY)
+}

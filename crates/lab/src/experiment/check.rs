@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use byzlab_core::{Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer, Span};
 use toml::{Table, Value};
 
-use crate::spec::{Edit, Fault, FaultKind, Host, Latency, Problem, Source, Spec};
+use crate::{
+    process,
+    spec::{Edit, Fault, FaultKind, Host, Latency, Problem, Source, Spec},
+};
 
 /// The most runs of one experiment.
 pub const RUNS_MAX: usize = 1_000_000;
@@ -75,6 +78,10 @@ pub(super) fn check(spec: &Spec, registry: &Registry) -> Result<Vec<Chosen>, Wro
     check_latency(spec)?;
     check_hosts(spec)?;
     let chosen = protocols(spec, registry)?;
+    let programs = chosen.iter().any(|c| c.entry.name == process::ENTRY.name);
+    ensure(!(spec.quic.processes && programs), &["quic", "processes"], || {
+        "the replicas of a program are processes already; they need no other".into()
+    })?;
     for (index, fault) in spec.fault.iter().enumerate() {
         check_fault(spec, fault, registry, &index.to_string())?;
     }
@@ -213,6 +220,7 @@ fn choose(table: &Table, registry: &Registry, path: &[&str]) -> Result<Chosen, W
     };
     let wrong = |key: &str, title: String| Wrong { path: at(key), title, notes: Vec::new() };
     let mut params = table.clone();
+    process::name_it(&mut params);
     let name = match params.remove("name") {
         Some(Value::String(name)) => name,
         Some(other) => {

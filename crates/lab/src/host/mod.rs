@@ -13,6 +13,7 @@ use byzlab_core::{
 
 use crate::{
     experiment::Case,
+    process::Bound,
     record::{Checkpoint, Record},
     spec::{self, AcceleratorKind, Host, Spec},
 };
@@ -40,13 +41,18 @@ pub fn run(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Record> {
     let started = Instant::now();
-    let (outcome, trace) = match case.host {
+    let programs = Bound::of(case.entry, &case.params)?;
+    let entry = programs.map_or(case.entry, Bound::entry);
+    let case = &Case { entry, ..case.clone() };
+    let came_out = match case.host {
         Host::Sim => sim::run(case, accelerator, progress),
         Host::Quic => {
             quic::run(case, accelerator, scratch, progress).map(|o| (o, Default::default()))
         }
-    }
-    .with_context(|| describe(case))?;
+    };
+    let failures = programs.map(Bound::close);
+    let (mut outcome, trace) = came_out.with_context(|| describe(case))?;
+    outcome.violations.extend(failures.into_iter().flatten());
     let mut record = Record::of(case.identity(), &outcome, started.elapsed().as_secs_f64());
     record.checkpoints = sim::checkpoints(&trace);
     record.steps = trace.steps;

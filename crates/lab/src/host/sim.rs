@@ -13,6 +13,7 @@ use toml::Table;
 use super::{Progress, hash_power, load, moment};
 use crate::{
     experiment::Case,
+    process,
     record::Checkpoint,
     spec::{self, FaultKind, Host, Latency, LatencyTable},
 };
@@ -185,6 +186,7 @@ fn one_fault(case: &Case, fault: &spec::Fault) -> Result<Vec<Fault>> {
 fn attack(case: &Case, replica: ReplicaId, fault: &spec::Fault) -> Result<Fault> {
     let mut params: Table = fault.protocol.clone().unwrap_or_default();
     params.remove("label");
+    process::name_it(&mut params);
     let name = params.remove("name");
     let name = name.as_ref().and_then(toml::Value::as_str).unwrap_or_default();
     let entry = case.registry.find(name)?;

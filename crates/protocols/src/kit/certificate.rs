@@ -37,6 +37,10 @@ impl Certificate {
     pub fn signers(&self) -> impl ExactSizeIterator<Item = ReplicaId> + '_ {
         self.0.iter().map(|&(signer, _)| signer)
     }
+    /// Each signer's own signature, if it holds them apart.
+    pub fn votes(&self) -> Option<Vec<(ReplicaId, Signature)>> {
+        Some(self.0.clone())
+    }
     /// Adds the claims that each signer signed `statement`. Whether they suffice is for the caller to
     /// judge by [`len`](Self::len).
     ///
