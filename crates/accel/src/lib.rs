@@ -18,8 +18,7 @@
 //! that of [`Reference`](byzlab_core::Reference), which does one thing after another by the plainest
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
-//! **Unsafe code** stands in two files, each of which says what makes it sound: `sha256/ni/mod.rs` and
-//! `gpu/trusted.rs`.
+//! **Unsafe code** stands in one file, `sha256/ni/mod.rs`, which says what makes it sound.
 
 pub mod choice;
 mod cpu;

@@ -33,8 +33,6 @@ const GROUPS_MAX: u32 = 65_535;
 /// How a device is opened.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Kernels with run-time checks of bounds and loops: slow, for tests.
-    pub checked: bool,
     /// How kernels represent integers modulo 2²⁵⁵ − 19; the widest that the adapter has if not said.
     pub limbs: Option<Limbs>,
     /// How long to wait for a batch before the caller is told; what suits the adapter if not said.
@@ -47,7 +45,6 @@ pub struct Engine {
     pub(super) queue: wgpu::Queue,
     pub(super) health: Arc<Health>,
     pub(super) counters: Counters,
-    pub(super) checked: bool,
     adapter: Adapter,
     patience: Duration,
     submissions: Sender<wgpu::SubmissionIndex>,
@@ -98,7 +95,6 @@ impl Engine {
             queue,
             health,
             counters: Counters::default(),
-            checked: options.checked,
             adapter: adapter.clone(),
             patience: options.patience.unwrap_or(suits),
             submissions,

@@ -5,7 +5,8 @@ use std::{iter, sync::Arc};
 use super::{
     engine::Engine,
     error::Error,
-    program::{Job, Kernel, Pass, Program, Region, Role, Spec, in_turn},
+    job::{Job, Kernel, Pass, Region, Role, Spec},
+    program::{Program, in_turn},
 };
 use crate::{
     gpu::adapter::Kind,

@@ -9,101 +9,15 @@ use std::{
 use super::{
     engine::{Engine, locked},
     error::Error,
+    job::{Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Region, Role, Spec},
     ring::{CLOCK_BYTES, Flight, Lent, Ring, Slot, Ticket},
-    trusted,
 };
 
-/// The words of parameters that one pass can have.
-pub const PARAMS_MAX: usize = 64;
-/// The passes that one batch can have.
-pub const PASSES_MAX: usize = 64;
 /// Bytes from the parameters of one pass to those of the next: what every adapter accepts as the
 /// alignment of a dynamic offset.
 const PARAMS_STRIDE: u64 = 256;
-
 /// How long a driver may take to compile a program's kernels on their first run.
 const WARM_UP: Duration = Duration::from_secs(120);
-
-/// What a buffer is for. In WGSL, `Work` is declared `var<storage, read_write>` and the others
-/// `var<storage, read>`, in every kernel that uses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Written by the caller for every batch.
-    Input,
-    /// Never seen by the caller but for the regions that it asks back: what kernels leave for one
-    /// another, and results. Holds anything when a batch begins, or zeros if that is wanted.
-    Work {
-        /// Whether it begins as zeros.
-        zeroed: bool,
-    },
-    /// Kept from batch to batch, and filled by [`Program::load`].
-    Table,
-}
-
-/// A kernel: an entry point of a text of this crate.
-#[derive(Clone, Copy, Debug)]
-pub struct Kernel<'a> {
-    text: &'a str,
-    entry: &'a str,
-    workgroup: u32,
-}
-
-impl<'a> Kernel<'a> {
-    /// The entry point `entry` of `text`, whose `override WORKGROUP: u32` is to be `workgroup`.
-    ///
-    /// The text must be sound without run-time checks, as [`trusted`] says; so only this crate makes
-    /// kernels.
-    pub(crate) const fn new(text: &'a str, entry: &'a str, workgroup: u32) -> Self {
-        Self { text, entry, workgroup }
-    }
-}
-
-/// What a program is made of.
-#[derive(Clone, Copy, Debug)]
-pub struct Spec<'a> {
-    /// For errors.
-    pub name: &'static str,
-    /// Its buffers. The first stands at binding 1 of group 0, the next at 2, and so on; at binding 0
-    /// stand the parameters.
-    pub buffers: &'a [(&'static str, Role)],
-    /// Its kernels. Each may use any of the buffers.
-    pub kernels: &'a [Kernel<'a>],
-}
-
-/// One dispatch of a batch. Passes run one after another: each sees what those before it wrote.
-#[derive(Clone, Copy, Debug)]
-pub struct Pass<'a> {
-    /// Which kernel, by its place in [`Spec::kernels`].
-    pub kernel: usize,
-    /// What its `var<uniform>` at binding 0 begins with; the rest, up to 64 words, is zeros.
-    pub params: &'a [u32],
-    /// How many invocations it takes. There are at least as many, in whole workgroups and in two
-    /// dimensions: a kernel holds its number `id.x + id.y * groups.x * WORKGROUP` against a count.
-    pub invocations: u32,
-}
-
-/// Bytes of a work buffer that the caller wants back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Region {
-    /// Which buffer, by its place in [`Spec::buffers`].
-    pub buffer: usize,
-    /// From which byte on, a multiple of 4.
-    pub at: u64,
-    /// How many, a multiple of 4.
-    pub bytes: u64,
-}
-
-/// A batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Job<'a> {
-    /// How many bytes of each buffer the batch uses, in the order of [`Spec::buffers`]; what is said of
-    /// tables is not looked at.
-    pub sizes: &'a [u64],
-    /// What is done.
-    pub passes: &'a [Pass<'a>],
-    /// What comes back.
-    pub wanted: &'a [Region],
-}
 
 /// Kernels, compiled, with their buffers on the device.
 pub struct Program {
@@ -126,23 +40,6 @@ struct OnDevice {
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program").field("name", &self.name).finish_non_exhaustive()
-    }
-}
-
-/// Where a batch's input is written, in memory that the device reads. What is not written holds what
-/// an earlier batch left.
-#[derive(Debug)]
-pub struct Inputs {
-    view: wgpu::BufferViewMut,
-    /// Where each buffer's bytes begin and end; empty for those that are no input.
-    places: Vec<(usize, usize)>,
-}
-
-impl Inputs {
-    /// The bytes of buffer number `buffer`, an [`Input`](Role::Input), to write to.
-    pub fn of(&mut self, buffer: usize) -> wgpu::WriteOnly<'_, [u8]> {
-        let (begin, end) = self.places[buffer];
-        self.view.slice(begin..end)
     }
 }
 
@@ -417,14 +314,10 @@ fn pipeline(
     layout: &wgpu::PipelineLayout,
     kernel: &Kernel,
 ) -> wgpu::ComputePipeline {
-    let module = if engine.checked {
-        engine.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(kernel.entry),
-            source: wgpu::ShaderSource::Wgsl(kernel.text.into()),
-        })
-    } else {
-        trusted::module(&engine.device, kernel.entry, kernel.text)
-    };
+    let module = engine.device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some(kernel.entry),
+        source: wgpu::ShaderSource::Wgsl(kernel.text.into()),
+    });
     engine.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label: Some(kernel.entry),
         layout: Some(layout),

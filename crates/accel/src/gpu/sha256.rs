@@ -7,7 +7,8 @@ use byzlab_core::Digest;
 use super::{
     engine::Engine,
     error::Error,
-    program::{Inputs, Job, Kernel, Pass, Program, Region, Role, Spec, in_turn},
+    job::{Inputs, Job, Kernel, Pass, Region, Role, Spec},
+    program::{Program, in_turn},
 };
 use crate::shaders::sha256::{MESSAGES, NODES};
 

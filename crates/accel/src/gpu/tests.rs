@@ -43,7 +43,7 @@ fn engine() -> Option<Arc<Engine>> {
 
 /// One of its own, for a test that breaks it.
 fn own(patience: Duration) -> Option<Arc<Engine>> {
-    let options = Options { patience: Some(patience), checked: true, ..Options::default() };
+    let options = Options { patience: Some(patience), ..Options::default() };
     Some(Engine::open(&testing::software()?, options).unwrap())
 }
 

@@ -1,0 +1,100 @@
+//! What a program is made of, and what is asked of it.
+
+/// The words of parameters that one pass can have.
+pub const PARAMS_MAX: usize = 64;
+/// The passes that one batch can have.
+pub const PASSES_MAX: usize = 64;
+/// What a buffer is for. In WGSL, `Work` is declared `var<storage, read_write>` and the others
+/// `var<storage, read>`, in every kernel that uses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Written by the caller for every batch.
+    Input,
+    /// Never seen by the caller but for the regions that it asks back: what kernels leave for one
+    /// another, and results. Holds anything when a batch begins, or zeros if that is wanted.
+    Work {
+        /// Whether it begins as zeros.
+        zeroed: bool,
+    },
+    /// Kept from batch to batch, and filled by [`Program::load`].
+    Table,
+}
+
+/// A kernel: an entry point of a WGSL text.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel<'a> {
+    pub(super) text: &'a str,
+    pub(super) entry: &'a str,
+    pub(super) workgroup: u32,
+}
+
+impl<'a> Kernel<'a> {
+    /// The entry point `entry` of `text`, whose `override WORKGROUP: u32` is to be `workgroup`.
+    pub const fn new(text: &'a str, entry: &'a str, workgroup: u32) -> Self {
+        Self { text, entry, workgroup }
+    }
+}
+
+/// What a program is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Spec<'a> {
+    /// For errors.
+    pub name: &'static str,
+    /// Its buffers. The first stands at binding 1 of group 0, the next at 2, and so on; at binding 0
+    /// stand the parameters.
+    pub buffers: &'a [(&'static str, Role)],
+    /// Its kernels. Each may use any of the buffers.
+    pub kernels: &'a [Kernel<'a>],
+}
+
+/// One dispatch of a batch. Passes run one after another: each sees what those before it wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass<'a> {
+    /// Which kernel, by its place in [`Spec::kernels`].
+    pub kernel: usize,
+    /// What its `var<uniform>` at binding 0 begins with; the rest, up to 64 words, is zeros.
+    pub params: &'a [u32],
+    /// How many invocations it takes. There are at least as many, in whole workgroups and in two
+    /// dimensions: a kernel holds its number `id.x + id.y * groups.x * WORKGROUP` against a count.
+    pub invocations: u32,
+}
+
+/// Bytes of a work buffer that the caller wants back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Which buffer, by its place in [`Spec::buffers`].
+    pub buffer: usize,
+    /// From which byte on, a multiple of 4.
+    pub at: u64,
+    /// How many, a multiple of 4.
+    pub bytes: u64,
+}
+
+/// A batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// How many bytes of each buffer the batch uses, in the order of [`Spec::buffers`]; what is said of
+    /// tables is not looked at.
+    pub sizes: &'a [u64],
+    /// What is done.
+    pub passes: &'a [Pass<'a>],
+    /// What comes back.
+    pub wanted: &'a [Region],
+}
+
+/// Where a batch's input is written, in memory that the device reads. What is not written holds what
+/// an earlier batch left.
+#[derive(Debug)]
+pub struct Inputs {
+    pub(super) view: wgpu::BufferViewMut,
+    /// Where each buffer's bytes begin and end; empty for those that are no input.
+    pub(super) places: Vec<(usize, usize)>,
+}
+
+impl Inputs {
+    /// The bytes of buffer number `buffer`, an [`Input`](Role::Input), to write to.
+    pub fn of(&mut self, buffer: usize) -> wgpu::WriteOnly<'_, [u8]> {
+        let (begin, end) = self.places[buffer];
+        self.view.slice(begin..end)
+    }
+}
