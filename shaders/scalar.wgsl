@@ -361,38 +361,37 @@ fn wide_reduce(a: Wide) -> array<u32, 8> {
   let t17_218 = (t17_215 & 8191i);
   let t19_219 = t19_171 + (t18_217 >> 13u);
   let t18_220 = (t18_217 & 8191i);
-  // What is above 2^252, by its sign, comes back as less than 2^134.
-  let above220 = (t19_219 >> 5u);
-  let t19_221 = (t19_219 & 31i);
-  let t0_222 = t0_184 + above220 * (-5101i);
-  let t1_223 = t1_186 + above220 * (-1966i);
-  let t2_224 = t2_188 + above220 * (-1687i);
-  let t3_225 = t3_190 + above220 * (-1222i);
-  let t4_226 = t4_192 + above220 * (-1409i);
-  let t5_227 = t5_194 + above220 * (-3691i);
-  let t6_228 = t6_196 + above220 * (-3038i);
-  let t7_229 = t7_198 + above220 * (-7124i);
-  let t8_230 = t8_200 + above220 * (-7929i);
-  let t9_231 = t9_202 + above220 * (-166i);
-  let t1_232 = t1_223 + (t0_222 >> 13u);
-  let t0_233 = (t0_222 & 8191i);
-  let t2_234 = t2_224 + (t1_232 >> 13u);
+  // Plus 2^13 times the order, it is positive.
+  let t1_221 = t1_186 + 5101i;
+  let t2_222 = t2_188 + 1966i;
+  let t3_223 = t3_190 + 1687i;
+  let t4_224 = t4_192 + 1222i;
+  let t5_225 = t5_194 + 1409i;
+  let t6_226 = t6_196 + 3691i;
+  let t7_227 = t7_198 + 3038i;
+  let t8_228 = t8_200 + 7124i;
+  let t9_229 = t9_202 + 7929i;
+  let t10_230 = t10_204 + 166i;
+  let t19_231 = t19_219 + 262144i;
+  let t1_232 = t1_221 + (t0_184 >> 13u);
+  let t0_233 = (t0_184 & 8191i);
+  let t2_234 = t2_222 + (t1_232 >> 13u);
   let t1_235 = (t1_232 & 8191i);
-  let t3_236 = t3_225 + (t2_234 >> 13u);
+  let t3_236 = t3_223 + (t2_234 >> 13u);
   let t2_237 = (t2_234 & 8191i);
-  let t4_238 = t4_226 + (t3_236 >> 13u);
+  let t4_238 = t4_224 + (t3_236 >> 13u);
   let t3_239 = (t3_236 & 8191i);
-  let t5_240 = t5_227 + (t4_238 >> 13u);
+  let t5_240 = t5_225 + (t4_238 >> 13u);
   let t4_241 = (t4_238 & 8191i);
-  let t6_242 = t6_228 + (t5_240 >> 13u);
+  let t6_242 = t6_226 + (t5_240 >> 13u);
   let t5_243 = (t5_240 & 8191i);
-  let t7_244 = t7_229 + (t6_242 >> 13u);
+  let t7_244 = t7_227 + (t6_242 >> 13u);
   let t6_245 = (t6_242 & 8191i);
-  let t8_246 = t8_230 + (t7_244 >> 13u);
+  let t8_246 = t8_228 + (t7_244 >> 13u);
   let t7_247 = (t7_244 & 8191i);
-  let t9_248 = t9_231 + (t8_246 >> 13u);
+  let t9_248 = t9_229 + (t8_246 >> 13u);
   let t8_249 = (t8_246 & 8191i);
-  let t10_250 = t10_204 + (t9_248 >> 13u);
+  let t10_250 = t10_230 + (t9_248 >> 13u);
   let t9_251 = (t9_248 & 8191i);
   let t11_252 = t11_206 + (t10_250 >> 13u);
   let t10_253 = (t10_250 & 8191i);
@@ -410,9 +409,9 @@ fn wide_reduce(a: Wide) -> array<u32, 8> {
   let t16_265 = (t16_262 & 8191i);
   let t18_266 = t18_220 + (t17_264 >> 13u);
   let t17_267 = (t17_264 & 8191i);
-  let t19_268 = t19_221 + (t18_266 >> 13u);
+  let t19_268 = t19_231 + (t18_266 >> 13u);
   let t18_269 = (t18_266 & 8191i);
-  // What is above 2^252, by its sign, comes back as less than 2^134.
+  // What is above 2^252 comes back times -c.
   let above269 = (t19_268 >> 5u);
   let t19_270 = (t19_268 & 31i);
   let t0_271 = t0_233 + above269 * (-5101i);
@@ -463,7 +462,7 @@ fn wide_reduce(a: Wide) -> array<u32, 8> {
   let t17_316 = (t17_313 & 8191i);
   let t19_317 = t19_270 + (t18_315 >> 13u);
   let t18_318 = (t18_315 & 8191i);
-  // What is above 2^252, by its sign, comes back as less than 2^134.
+  // What is above 2^252 comes back times -c.
   let above318 = (t19_317 >> 5u);
   let t19_319 = (t19_317 & 31i);
   let t0_320 = t0_282 + above318 * (-5101i);

@@ -14,11 +14,11 @@ use byzlab_accel::{
     Cpu,
     gpu::{
         Engine, Options,
-        ed25519::{Ed25519, Item, Limbs},
+        ed25519::{Ed25519, Item, Limbs, Signatures, ToSign},
         testing,
     },
 };
-use byzlab_core::{Accelerator, Claim, PublicKey, Reference};
+use byzlab_core::{Accelerator, Claim, PublicKey, Reference, Signer};
 use corpus::*;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
@@ -37,9 +37,13 @@ fn verifiers() -> &'static [Ed25519] {
     static ALL: OnceLock<Vec<Ed25519>> = OnceLock::new();
     ALL.get_or_init(|| {
         let Some(engine) = engine() else { return Vec::new() };
-        let limbs = Limbs::ALL.into_iter().filter(|l| *l == Limbs::U32 || engine.has_int64());
-        limbs.map(|limbs| Ed25519::new(&engine, Some(limbs)).unwrap()).collect()
+        limbs(&engine).map(|limbs| Ed25519::new(&engine, Some(limbs)).unwrap()).collect()
     })
+}
+
+/// The representations that the adapter has.
+fn limbs(engine: &Engine) -> impl Iterator<Item = Limbs> {
+    Limbs::ALL.into_iter().filter(|limbs| *limbs == Limbs::U32 || engine.has_int64())
 }
 
 fn items(claims: &[Claim]) -> Vec<Item<'_>> {
@@ -119,5 +123,21 @@ fn random_signatures() {
     assert!(want.contains(&true) && want.contains(&false));
     for verifier in all {
         assert_same(verifier, &claims, &want);
+    }
+}
+
+/// RFC 8032 makes the same signature of the same statement everywhere.
+#[test]
+fn signatures_are_the_cpus() {
+    let Some(engine) = engine() else { return };
+    let seeds: Vec<[u8; 32]> = (0..3).map(|i| Signer::seeded_secret(i, "gpu")).collect();
+    let signers: Vec<_> = seeds.iter().map(|seed| Signer::ed25519(*seed)).collect();
+    let bytes: Vec<u8> = (0..600u32).map(|i| (i * 89 / 3) as u8).collect();
+    let to_sign: Vec<_> =
+        (0..300).map(|i| ToSign { by: i % 3, statement: &bytes[i..2 * i] }).collect();
+    let want: Vec<_> = to_sign.iter().map(|item| signers[item.by].sign(item.statement)).collect();
+    for limbs in limbs(&engine) {
+        let made = Signatures::new(&engine, Some(limbs)).unwrap().sign_many(&seeds, &to_sign);
+        assert!(made.unwrap() == want, "{limbs:?}");
     }
 }

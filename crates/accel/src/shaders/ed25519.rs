@@ -130,6 +130,12 @@ pub fn respond() -> String {
     [text!("scalar"), text!("ed25519_respond")].join("\n")
 }
 
+/// A kernel that tries the field's arithmetic.
+#[cfg(test)]
+pub fn field_test(limbs: Limbs, kernel: &str) -> String {
+    [arithmetic(limbs), text!("field_power"), text!("curve"), kernel].join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use naga::{

@@ -190,8 +190,18 @@ fn reduce() -> String {
     number.carry(0, LOW, true);
     number.fold(LOW, &fold, LOW);
     number.carry(0, LOW - 1, false);
-    for _ in 0..3 {
-        number.code.line("// What is above 2^252, by its sign, comes back as less than 2^134.");
+    number.code.line("// Plus 2^13 times the order, it is positive.");
+    for (i, &c) in C.iter().enumerate() {
+        let more = number.limbs[i + 1].plus(&Term::literal(Kind::I32, c));
+        number.rename(i + 1, &more);
+    }
+    let top = number.limbs[LOW - 1].plus(&Term::literal(Kind::I32, 1 << (BITS + 5)));
+    number.rename(LOW - 1, &top);
+    number.carry(0, LOW - 1, false);
+    assert!(number.limbs[LOW - 1].least() >= 0);
+    // Below 2^252 after the first turn, and above -2^140; so either done, or one more order is missing.
+    for _ in 0..2 {
+        number.code.line("// What is above 2^252 comes back times -c.");
         let top = number.limbs[LOW - 1].clone();
         let above = number.code.bind(format!("above{}", number.steps), &top.right(5));
         number.rename(LOW - 1, &top.low(5));

@@ -65,6 +65,10 @@ impl Term {
     pub fn text(&self) -> &str {
         &self.text
     }
+    /// Its least value.
+    pub fn least(&self) -> i128 {
+        self.least
+    }
     /// Its greatest value.
     pub fn most(&self) -> i128 {
         self.most

@@ -61,6 +61,11 @@ pub fn rfc8032() -> Vec<Claim> {
     read(include_str!("../data/ed25519-rfc8032.txt"))
 }
 
+/// The valid ones first: 19 of them.
+pub fn wycheproof() -> Vec<Claim> {
+    read(include_str!("../data/ed25519-wycheproof.txt"))
+}
+
 /// Encodings of the points of small order: the eight proper ones, and those that decode though y is not
 /// reduced or x = 0 has a sign.
 pub fn small_order_encodings() -> Vec<[u8; 32]> {
@@ -151,8 +156,16 @@ pub fn flipped() -> Vec<Claim> {
 
 /// Every claim above, and honest ones.
 pub fn everything() -> Vec<Claim> {
-    let mut all =
-        [rfc8032(), speccheck(), small_order(), mixed_order(), malformed(), flipped()].concat();
+    let mut all = [
+        rfc8032(),
+        wycheproof(),
+        speccheck(),
+        small_order(),
+        mixed_order(),
+        malformed(),
+        flipped(),
+    ]
+    .concat();
     all.extend((0..64).map(|i| signed(&signer(i % 5), &i.to_le_bytes())));
     all
 }

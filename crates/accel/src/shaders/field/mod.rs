@@ -99,7 +99,7 @@ impl Limbs {
         }
     }
     /// The weight of limb `i`, as a power of two.
-    fn offset(self, i: usize) -> u32 {
+    pub(crate) fn offset(self, i: usize) -> u32 {
         (0..i).map(|i| self.width(i)).sum()
     }
     /// How many bits of the top limb lie below 2²⁵⁵.
@@ -114,7 +114,7 @@ impl Limbs {
         (1 << self.width(i)) - 1
     }
     /// The largest limb `i` of a tight element.
-    fn tight(self, i: usize) -> i128 {
+    pub(crate) fn tight(self, i: usize) -> i128 {
         self.mask(i) + if i == 0 { 3 * self.wrap() } else { 8 }
     }
     /// Limb `i` of a multiple of p all of whose limbs are larger than a tight element's.
