@@ -12,8 +12,7 @@ use crate::gpu::{Options, testing};
 
 fn engine() -> Option<Arc<Engine>> {
     static ENGINE: OnceLock<Option<Arc<Engine>>> = OnceLock::new();
-    let options = Options { checked: true, ..Options::default() };
-    let open = || Some(Engine::open(&testing::software()?, options).unwrap());
+    let open = || Some(Engine::open(&testing::software()?, Options::default()).unwrap());
     ENGINE.get_or_init(open).clone()
 }
 
