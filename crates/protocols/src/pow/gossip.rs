@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::{
-    Pow, Timer,
+    ForkChoice, Pow, Timer,
     header::Header,
     message::{BLOCKS_MAX, HEADERS_MAX, Say, Sealed},
 };
@@ -112,6 +112,16 @@ impl Pow {
             match from {
                 Some(from) => out.relay(from, announce),
                 None => out.gossip(announce),
+            }
+        }
+    }
+
+    /// Under GHOST, tells the neighbours of a block beside the best chain too: it has weight.
+    pub(super) fn tell_beside(&self, from: Option<ReplicaId>, head: Head, out: &mut Effects<Self>) {
+        if self.params.fork_choice == ForkChoice::Ghost && self.gossip.queue.is_empty() {
+            match from {
+                Some(from) => out.relay(from, Say::Announce(head)),
+                None => out.gossip(Say::Announce(head)),
             }
         }
     }

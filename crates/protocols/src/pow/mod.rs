@@ -13,7 +13,11 @@
 //! ```
 //! Whoever hears of a block far ahead, or gets one without its parent, asks for headers from the
 //! last block in common on, then for the blocks, oldest first. A block beside the best chain is
-//! kept, but not passed on until its branch is the best.
+//! kept, but not passed on until its branch is the best; under GHOST it counts, and is passed on.
+//!
+//! Which chain is best is a [parameter](Params::fork_choice): the one with the most work, or the
+//! one that GHOST picks. Where blocks come faster than they travel, stale blocks weaken the first
+//! against an attacker who wastes none, and hardly the second (Sompolinsky & Zohar, §4).
 //!
 //! # Rooms
 //! [`work`]: targets, work, the difficulty rule. [`header`]: the 80 bytes. [`message`]: what is
@@ -41,6 +45,9 @@
 //! - A replica keeps the blocks of a [window](tree::WINDOW) below what it has committed, and does
 //!   not follow a chain that leaves its own further below: a split that lasted longer does not
 //!   heal.
+//! - Under GHOST a replica counts the blocks that it has seen. One that was away, and fetches the
+//!   best chain alone, lacks those beside it (Ethereum's blocks name theirs), and may hold another
+//!   chain for the best until new blocks decide.
 //! - Blocks are held back until their parents are here ([`ORPHANS_MAX`](gossip::ORPHANS_MAX)),
 //!   headers are not kept ahead of blocks, and misbehaving peers are noted, not banned.
 //!
@@ -75,10 +82,27 @@ use self::{
     work::Bits,
 };
 
+/// Which of two chains is the best.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum ForkChoice {
+    /// The one with the most work from genesis to its end (Nakamoto).
+    #[default]
+    Longest,
+    /// At each fork the child whose subtree has the most work, blocks beside the chain included
+    /// (GHOST, Sompolinsky & Zohar 2015).
+    Ghost,
+}
+
 /// Parameters of proof of work.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
+    /// Which chain is mined on and committed: `"longest"`, the one with the most work, or
+    /// `"ghost"`, which goes at each fork into the subtree with the most work.
+    pub fork_choice: ForkChoice,
     /// The mean interval between blocks: what retargets aim at, and the measure for how often the
     /// block being mined is renewed.
     pub spacing: Span,
@@ -109,6 +133,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
+            fork_choice: ForkChoice::Longest,
             spacing: Span::seconds(1),
             difficulty: 400_000,
             retarget_interval: 0,
@@ -144,6 +169,7 @@ impl Params {
             );
         }
         Ok(Rules {
+            choice: self.fork_choice,
             initial: Bits::expecting(self.difficulty),
             spacing: tree::span_millis(self.spacing),
             interval: u64::from(self.retarget_interval),
@@ -315,8 +341,10 @@ impl Pow {
                 out.drop(from.unwrap_or(self.seat.me), "block", why);
                 continue;
             }
-            if let Change::Best { fork: at } = self.tree.insert(digest, sealed) {
-                fork = fork.min(at);
+            let head = Head { height: sealed.height, digest };
+            match self.tree.insert(digest, sealed) {
+                Change::Best { fork: at } => fork = fork.min(at),
+                Change::Beside => self.tell_beside(from, head, out),
             }
             let adopted = self.gossip.adopt(digest);
             ready

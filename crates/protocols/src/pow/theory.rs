@@ -3,7 +3,7 @@
 use byzlab_core::theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange};
 
 /// Nakamoto 2008, §5 and §11.
-pub const THEORY: &[Theory] = &[Theory {
+const LONGEST: Theory = Theory {
     source: "Nakamoto 2008, §5, §11; Decker & Wattenhofer 2013",
     swarm: "spacing = \"250ms\"\nconfirmations = 30\nrequest_timeout = \"300ms\"",
     timing: Timing::Mined {
@@ -20,4 +20,14 @@ pub const THEORY: &[Theory] = &[Theory {
     view_change: ViewChange::None("nobody leads"),
     remark: "messages a block where all are neighbours and nothing forks",
     ..Theory::BLANK
-}];
+};
+
+/// By the longest chain, and by the heaviest subtree: without forks they are the same.
+pub const THEORY: &[Theory] = &[
+    LONGEST,
+    Theory {
+        variant: "fork_choice = \"ghost\"",
+        source: "Sompolinsky & Zohar 2015, §4",
+        ..LONGEST
+    },
+];

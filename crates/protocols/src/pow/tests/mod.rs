@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod forks;
+mod ghost;
 mod peers;
 
 use std::sync::Arc;

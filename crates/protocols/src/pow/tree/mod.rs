@@ -11,10 +11,13 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 use super::{
+    ForkChoice,
     header::{Header, TIME_MAX},
     message::{LOCATOR_MAX, Sealed},
     work::Bits,
 };
+
+mod ghost;
 
 /// The most committed blocks that stay in memory, and so the deepest revert.
 pub const WINDOW: u64 = 1024;
@@ -31,6 +34,8 @@ pub const MEDIAN: usize = 11;
 /// What a miner knows of the rules of its chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
+    /// Which of two chains is the best.
+    pub choice: ForkChoice,
     /// The first target.
     pub initial: Bits,
     /// The mean interval between blocks that retargets aim at, in milliseconds.
@@ -48,6 +53,10 @@ struct Entry {
     height: Height,
     /// All work from the tree's root to here.
     work: u128,
+    /// Under GHOST: the work of its subtree, without what goes on through the best chain.
+    weight: u128,
+    /// How many blocks came before it.
+    arrival: u64,
     /// When the first block of its difficulty period was begun.
     period_start: u64,
     /// The median time of it and the ten blocks below.
@@ -72,14 +81,16 @@ pub struct Tree {
     base: Height,
     /// The bytes of the best chain's transactions.
     bytes: usize,
+    arrivals: u64,
 }
 
 /// How a new block changed the best chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It did not: there is as much work elsewhere, seen first.
+    /// It did not: what there was is as good, and was seen first.
     Beside,
-    /// It ends in the new block now, and left the old chain above this height.
+    /// It left the old chain above this height, and ends in the new block now, or, under GHOST, in
+    /// one of its branch.
     Best {
         /// The height of the last block that both have.
         fork: Height,
@@ -116,10 +127,19 @@ impl Tree {
         let Sealed { header, height, batch } = root;
         let bytes = batch.byte_len();
         let time = header.time;
-        let entry = Entry { header, height, work: 0, period_start, median: time, batch };
+        let entry = Entry {
+            header,
+            height,
+            work: 0,
+            weight: 0,
+            arrival: 0,
+            period_start,
+            median: time,
+            batch,
+        };
         let blocks = IndexMap::from_iter([(digest, entry)]);
         let chain = VecDeque::from([Link { digest, time }]);
-        Self { rules, blocks, chain, base: height, bytes }
+        Self { rules, blocks, chain, base: height, bytes, arrivals: 0 }
     }
 
     /// The end of the best chain.
@@ -237,8 +257,8 @@ impl Tree {
             None
         }
     }
-    /// Takes in a block to which there is no [objection](Self::objection). Of two chains with the
-    /// same work the one seen first stays the best.
+    /// Takes in a block to which there is no [objection](Self::objection). Of two chains that are
+    /// equally good the one seen first stays the best.
     pub fn insert(&mut self, digest: Digest, sealed: Sealed) -> Change {
         let Sealed { header, height, batch } = sealed;
         let parent = self.entry(&header.parent);
@@ -248,13 +268,20 @@ impl Tree {
             header,
             height,
             work: parent.work.saturating_add(header.bits.work()),
+            weight: header.bits.work(),
+            arrival: self.arrivals,
             period_start: if begins { header.time } else { parent.period_start },
             median: self.median_with(&header, height),
             batch,
         };
         let better = entry.work > self.entry(&self.tip().digest).work;
         self.blocks.insert(digest, entry);
-        if better { self.adopt(digest) } else { Change::Beside }
+        self.arrivals += 1;
+        match self.rules.choice {
+            ForkChoice::Longest if better => self.adopt(digest),
+            ForkChoice::Longest => Change::Beside,
+            ForkChoice::Ghost => self.weigh(digest),
+        }
     }
     /// Makes the branch that ends in `digest` the best chain, if it leaves it within the window.
     fn adopt(&mut self, digest: Digest) -> Change {
