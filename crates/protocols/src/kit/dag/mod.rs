@@ -46,6 +46,11 @@ pub mod pace;
 pub mod store;
 pub mod vertex;
 
+#[cfg(test)]
+pub(crate) mod picture;
+#[cfg(test)]
+mod tests;
+
 pub use finality::{Claimed, Cut, Proven};
 pub use loom::{Loom, Upkeep};
 pub use order::Order;

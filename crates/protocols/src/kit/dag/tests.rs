@@ -1,0 +1,257 @@
+//! Tests of vertices, the store, the order and proofs.
+
+use std::sync::Arc;
+
+use byzlab_core::{
+    Accelerator, Batch, Block, Claim, Digest, Effects, Height, Invalid, Proof, Reference,
+    ReplicaId, Saved, Transaction, block::Head, protocol::NoBlocks,
+};
+
+use super::{
+    Claimed, Cut, Dag, Insert, Order, Proven, Round, Vertex,
+    finality::{Finality, audit},
+    picture::{Picture, signer},
+    vertex::Draft,
+};
+use crate::mysticeti::Mysticeti;
+
+const DOMAIN: &str = "test/vertex";
+
+fn picture(text: &str) -> Picture {
+    Picture::of::<Mysticeti>(text)
+}
+
+fn accepted(insert: Insert) -> usize {
+    match insert {
+        Insert::Accepted(vertices) => vertices.len(),
+        Insert::Waits | Insert::Refused(_) | Insert::Equivocation => 0,
+    }
+}
+
+#[test]
+fn ancestors_first_whatever_the_order_of_arrival() {
+    let p = picture("A B C D\nA B C D\nA B C");
+    let mut dag = Dag::new(&p.committee, 8);
+    let late = p.vertex(1, "B").clone();
+    let mut counts = Vec::new();
+    for vertex in p.vertices.iter().rev().filter(|vertex| vertex.name() != late.name()) {
+        counts.push(accepted(dag.insert(vertex.clone())));
+    }
+    assert_eq!(counts, [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]);
+    assert_eq!((dag.top(), dag.highest()), (Round(1), Round(3)));
+    assert!(dag.wanted(false, 9).is_empty(), "it may be on its way");
+    assert_eq!(
+        dag.wanted(false, 9).iter().map(|(_, name)| *name).collect::<Vec<_>>(),
+        [late.name()]
+    );
+    assert_eq!(accepted(dag.insert(late)), 8, "and all that waited for it");
+    assert_eq!(dag.top(), Round(3));
+}
+
+#[test]
+fn an_equivocation_comes_in_only_if_something_builds_on_it() {
+    let p = picture("A B B' C D\nA B C+B' D");
+    let mut dag = Dag::new(&p.committee, 8);
+    for vertex in &p.vertices[..2] {
+        assert_eq!(accepted(dag.insert(vertex.clone())), 1);
+    }
+    let second = p.vertex(1, "B'").clone();
+    assert!(matches!(dag.insert(second.clone()), Insert::Equivocation));
+    for vertex in p.vertices[3..].iter() {
+        let _ = dag.insert(vertex.clone());
+    }
+    assert!(dag.get(&p.vertex(2, "C").name()).is_none(), "it lacks B'");
+    assert_eq!(accepted(dag.insert(second.clone())), 3, "and B's own next lacked it");
+    assert_eq!(
+        dag.first(Round(1), ReplicaId(1)).map(|v| v.digest()),
+        Some(p.vertex(1, "B").digest())
+    );
+    assert_eq!(dag.round(Round(1)).count(), 5);
+}
+
+#[test]
+fn far_ahead_and_settled_vertices_are_refused() {
+    let p = picture("A B C D\nA B C D");
+    let mut dag = Dag::new(&p.committee, 8);
+    let mut ahead = Draft {
+        round: Round(super::store::ROUNDS_AHEAD_MAX + 1),
+        author: ReplicaId(0),
+        parents: Vec::new(),
+        height: Height(0),
+        claim: None,
+        batch: Batch::empty(),
+    };
+    let sign = |draft: &Draft| {
+        let mut out = Effects::<Mysticeti>::new(signer(0));
+        Arc::new(Vertex::sign(draft.clone(), &p.committee, DOMAIN, &mut out))
+    };
+    assert!(matches!(dag.insert(sign(&ahead)), Insert::Refused("too far ahead")));
+    ahead.round = Round(5);
+    ahead.parents = vec![p.vertex(1, "B").name()];
+    assert!(matches!(dag.insert(sign(&ahead)), Insert::Waits));
+    let frontier = [0, 1, 0, 0].map(Round).to_vec();
+    let cut = Cut { round: Round(1), head: Head::genesis(p.committee.chain), frontier };
+    assert_eq!(dag.settle(&cut).len(), 1, "what it waits for will never be needed");
+    assert!(matches!(dag.insert(p.vertex(1, "B").clone()), Insert::Refused("settled")));
+}
+
+#[test]
+fn a_well_formed_vertex_builds_on_a_quorum_in_order() {
+    let p = picture("A B C D\nA B C D\nA");
+    let good = p.vertex(3, "A");
+    let holds = |draft: Draft| {
+        let mut out = Effects::<Mysticeti>::new(signer(0));
+        let vertex = Vertex::sign(draft, &p.committee, DOMAIN, &mut out);
+        let mut claims = Vec::new();
+        vertex.claims(&p.committee, DOMAIN, &mut claims).is_ok()
+            && Reference.check(&claims).into_iter().all(|holds| holds)
+    };
+    let draft = || Draft {
+        round: good.round,
+        author: good.author,
+        parents: good.parents.clone(),
+        height: good.height,
+        claim: None,
+        batch: Batch::empty(),
+    };
+    assert!(holds(draft()));
+    let bad = |change: &dyn Fn(&mut Draft)| {
+        let mut draft = draft();
+        change(&mut draft);
+        !holds(draft)
+    };
+    assert!(bad(&|d| d.author = ReplicaId(1)), "signed by another");
+    assert!(bad(&|d| d.parents.truncate(2)), "no quorum");
+    assert!(bad(&|d| d.parents.swap(1, 2)), "out of order");
+    assert!(bad(&|d| d.parents.swap(0, 1)), "the own not first");
+    assert!(bad(&|d| d.parents.push(d.parents[3])), "one twice");
+    assert!(bad(&|d| d.parents[3].round = Round(3)), "a parent of its own round");
+    assert!(bad(&|d| d.parents[3].author = ReplicaId(9)), "nobody's");
+    assert!(bad(&|d| d.round = Round(4)), "none in the round before");
+    assert!(bad(&|d| d.round = Round(1)), "the first round builds on nothing");
+    assert!(!bad(&|d| d.parents.truncate(3)), "three are enough");
+}
+
+#[test]
+fn a_leader_brings_its_history_in_order_and_once() {
+    let p = picture("A B C D\nA B C D\nA B C D");
+    let mut dag = Dag::new(&p.committee, 8);
+    p.vertices.iter().for_each(|vertex| assert_eq!(accepted(dag.insert(vertex.clone())), 1));
+    let mut order = Order::new(&p.committee, &Saved::nothing(&p.committee), None);
+    let names = |vertices: Vec<Arc<Vertex>>| {
+        let names: Vec<_> = vertices.iter().map(|vertex| p.call(&vertex.name())).collect();
+        names.join(" ")
+    };
+    let frontier = order.decided().frontier.clone();
+    assert_eq!(names(dag.history(p.vertex(2, "C"), &frontier)), "1A 1B 1C 1D 2C");
+    order.decide(&dag, Round(2), &[p.vertex(2, "C").clone()]);
+    let frontier = order.decided().frontier.clone();
+    assert_eq!(frontier, [1, 1, 2, 1].map(Round));
+    assert_eq!(names(dag.history(p.vertex(3, "D"), &frontier)), "2A 2B 2D 3D");
+    assert!(dag.reaches(&p.vertex(3, "A").name(), &p.vertex(1, "D").name()));
+    assert!(!dag.reaches(&p.vertex(2, "A").name(), &p.vertex(2, "B").name()));
+}
+
+/// Two ledger blocks, and the cut that proves both, signed by `by`.
+fn proven(by: &[u16]) -> (Picture, Vec<Block>) {
+    let p = picture("A B C D");
+    let client = signer(0);
+    let batch = |n| {
+        let transaction = Transaction::new(&p.committee, &client, n, b"payload");
+        Batch::new(&[transaction], &Reference)
+    };
+    let genesis = p.committee.chain;
+    let one = Block::chained(Height(1), genesis, ReplicaId(2), batch(0), Proof::default());
+    let two = Block::chained(Height(2), one.digest, ReplicaId(1), batch(1), Proof::default());
+    let cut = Cut { round: Round(7), head: two.head(), frontier: vec![Round(6); 4] };
+    let claim = Some(cut.claimed());
+    let endorse = |&i: &u16| {
+        let mut out = Effects::<Mysticeti>::new(signer(i));
+        let (author, parents, batch) = (ReplicaId(i), Vec::new(), Batch::empty());
+        let draft = Draft { round: Round(9), author, parents, height: Height(0), claim, batch };
+        let vertex = Vertex::sign(draft, &p.committee, DOMAIN, &mut out);
+        (author, vertex.core(), vertex.signature)
+    };
+    let proven = Arc::new(Proven { cut, by: by.iter().map(endorse).collect() });
+    let mut blocks = vec![one, two];
+    let links = vec![(blocks[1].producer, blocks[1].batch.root())];
+    blocks[0].proof = Finality { proven: proven.clone(), links }.to_proof();
+    blocks[1].proof = Finality { proven, links: Vec::new() }.to_proof();
+    (p, blocks)
+}
+
+fn holds(claims: Result<Vec<Claim>, Invalid>) -> bool {
+    claims.is_ok_and(|claims| Reference.check(&claims).into_iter().all(|holds| holds))
+}
+
+#[test]
+fn an_audit_is_about_the_very_block() {
+    let (p, blocks) = proven(&[0, 1, 3]);
+    for block in &blocks {
+        assert!(holds(audit(block, &p.committee, DOMAIN)), "{}", block.height);
+        assert!(!holds(audit(block, &p.committee, "test/other")), "signed as something else");
+    }
+    let (first, second) = (&blocks[0], &blocks[1]);
+    let swapped = Block { proof: second.proof.clone(), ..first.clone() };
+    assert!(!holds(audit(&swapped, &p.committee, DOMAIN)), "another block's proof");
+    let chained = |height, parent, producer, batch: &Batch| {
+        let block = Block::chained(height, parent, producer, batch.clone(), second.proof.clone());
+        holds(audit(&block, &p.committee, DOMAIN))
+    };
+    let (parent, batch) = (second.parent, &second.batch);
+    assert!(chained(Height(2), parent, ReplicaId(1), batch));
+    assert!(!chained(Height(3), parent, ReplicaId(1), batch), "another height");
+    assert!(!chained(Height(2), Digest([1; 32]), ReplicaId(1), batch), "another parent");
+    assert!(!chained(Height(2), parent, ReplicaId(0), batch), "another producer");
+    assert!(!chained(Height(2), parent, ReplicaId(1), &first.batch), "another batch");
+    let other = Batch::parse(batch.root(), first.batch.bytes().clone()).expect("well-formed");
+    assert!(!chained(Height(2), parent, ReplicaId(1), &other), "others under the root");
+}
+
+#[test]
+fn a_cut_needs_a_quorum_of_distinct_signers_of_that_very_cut() {
+    let good = |by: &[u16], change: &dyn Fn(&mut Proven)| {
+        let (p, blocks) = proven(by);
+        let mut proven = Finality::of(&blocks[1].proof).expect("a proof").proven;
+        change(Arc::make_mut(&mut proven));
+        let proof = Finality { proven, links: Vec::new() }.to_proof();
+        holds(audit(&Block { proof, ..blocks[1].clone() }, &p.committee, DOMAIN))
+    };
+    assert!(good(&[0, 1, 3], &|_| {}) && good(&[0, 1, 2, 3], &|_| {}));
+    assert!(!good(&[0, 1], &|_| {}), "two of four");
+    assert!(!good(&[0, 1, 3], &|p| p.by[1] = p.by[0]), "one twice");
+    assert!(!good(&[0, 1, 3], &|p| p.by.swap(0, 1)), "out of order");
+    assert!(!good(&[0, 1, 3], &|p| p.cut.round = Round(8)), "another round");
+    assert!(!good(&[0, 1, 3], &|p| p.cut.frontier[0] = Round(5)), "another frontier");
+    assert!(!good(&[0, 1, 3], &|p| p.by[2].1 = Digest([0; 32])), "another vertex");
+}
+
+#[test]
+fn a_ledger_is_taken_up_from_its_last_complete_cut() {
+    let (p, blocks) = proven(&[0, 1, 3]);
+    let saved = Saved { records: &[], head: blocks[1].head(), ledger: &Blocks(&blocks) };
+    let whole = Order::new(&p.committee, &saved, None);
+    assert_eq!((whole.decided().round, whole.is_complete()), (Round(7), true));
+    let saved = Saved { records: &[], head: blocks[0].head(), ledger: &Blocks(&blocks[..1]) };
+    let amid = Order::new(&p.committee, &saved, None);
+    assert_eq!((amid.decided().round, amid.head().height), (Round(0), Height(1)));
+    let cut = Finality::of(&blocks[1].proof).expect("a proof").proven;
+    let beyond = Order::new(&p.committee, &saved, Some(cut.clone()));
+    assert_eq!(beyond.decided().round, Round(0), "a saved cut that the ledger does not reach");
+    let nothing = Saved { records: &[], head: Head::genesis(p.committee.chain), ledger: &NoBlocks };
+    let mut order = Order::new(&p.committee, &nothing, None);
+    assert!(!order.adopt(&cut), "the ledger does not end there");
+    let mut out = Effects::<Mysticeti>::new(signer(0));
+    assert_eq!(order.take_over(blocks[0].clone(), &mut out), None);
+    let complete = order.take_over(blocks[1].clone(), &mut out).expect("it completes the cut");
+    assert!(order.adopt(&complete) && !order.adopt(&complete), "once");
+    assert_eq!(order.decided().claimed(), Claimed { round: Round(7), ..cut.cut.claimed() });
+}
+
+struct Blocks<'a>(&'a [Block]);
+
+impl byzlab_core::protocol::Ledger for Blocks<'_> {
+    fn block(&self, height: Height) -> Option<Block> {
+        self.0.get((height.0 as usize).checked_sub(1)?).cloned()
+    }
+}
