@@ -49,6 +49,10 @@ impl Cpu {
     fn with(threads: usize, sha: Sha256) -> Self {
         Self { workers: Workers::new(threads), sha, verifier: Verifier::default() }
     }
+    /// Its threads.
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.workers
+    }
     /// One verdict a signature.
     pub(crate) fn signatures(&self, items: &[Item]) -> Vec<bool> {
         self.verifier.check(&self.workers, items)

@@ -60,6 +60,15 @@ impl Workers {
             _ => items.chunks_mut(part).map(task).collect(),
         }
     }
+    /// Does `task` to each of `parts`, in any order.
+    pub fn consume<T: Send>(&self, parts: Vec<T>, task: impl Fn(T) + Send + Sync) {
+        match &self.pool {
+            Some(pool) if parts.len() > 1 => {
+                pool.install(|| parts.into_par_iter().for_each(task));
+            }
+            _ => parts.into_iter().for_each(task),
+        }
+    }
     /// The first `Some` of `task(0)`, `task(1)`, … `task(count - 1)`; later ones may not be tried.
     pub fn first<O: Send>(
         &self,

@@ -24,7 +24,7 @@ use proptest::{
 
 fn open(options: Options) -> Option<Gpu> {
     let adapter = testing::software()?;
-    Some(Gpu::on(&adapter, options, Arc::new(Cpu::new(Some(1)))).unwrap())
+    Some(Gpu::on(&adapter, options, Arc::new(Cpu::new(Some(2)))).unwrap())
 }
 
 /// One for all tests that leave it whole.
@@ -86,6 +86,23 @@ fn trees_of_every_size() {
         let root = Reference.merkle_root(&views[..count]);
         assert_eq!(gpu.try_merkle_root(&views[..count]), Ok(root), "{count} leaves");
     }
+}
+
+/// Callers of every kind at once, with more batches each than can be in flight.
+#[test]
+fn callers_do_not_wait_for_each_other() {
+    let Some(gpu) = shared() else { return };
+    let many = messages(140_001);
+    let many = views(&many);
+    let cpu = Cpu::new(Some(1));
+    let (digests, root) = (cpu.hash_many(&many), cpu.merkle_root(&many));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| assert_eq!(gpu.try_hash_many(&many).as_ref(), Ok(&digests)));
+            scope.spawn(|| assert_eq!(gpu.try_merkle_root(&many), Ok(root)));
+            scope.spawn(|| assert_eq!(gpu.try_search(&puzzle(31), 0..1 << 19), Ok(None)));
+        }
+    });
 }
 
 /// At the ends of ranges, of slices and of all nonces; the lowest of several; none.

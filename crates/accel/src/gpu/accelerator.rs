@@ -153,7 +153,7 @@ impl Gpu {
     pub fn try_merkle_root(&self, items: &[&[u8]]) -> Result<Digest, Error> {
         let mut tops = if items.iter().all(|item| item.len() < MESSAGE_MAX) {
             self.ready()?;
-            self.hasher.tops(LEAF, items)?
+            self.hasher.tops(self.cpu.workers(), LEAF, items)?
         } else {
             self.digests(LEAF, items)?
         };
@@ -242,12 +242,12 @@ impl Gpu {
         let mut digests = vec![Digest::default(); messages.len()];
         let is_long = |message: &[u8]| prefix.len() + message.len() > MESSAGE_MAX;
         if !messages.iter().any(|message| is_long(message)) {
-            self.hasher.hash_many(prefix, messages, &mut digests)?;
+            self.hasher.hash_many(self.cpu.workers(), prefix, messages, &mut digests)?;
             return Ok(digests);
         }
         let short: Vec<_> = messages.iter().copied().filter(|message| !is_long(message)).collect();
         let mut of_short = vec![Digest::default(); short.len()];
-        self.hasher.hash_many(prefix, &short, &mut of_short)?;
+        self.hasher.hash_many(self.cpu.workers(), prefix, &short, &mut of_short)?;
         let mut of_short = of_short.into_iter();
         for (message, digest) in messages.iter().zip(&mut digests) {
             if is_long(message) {

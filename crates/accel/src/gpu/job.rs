@@ -1,5 +1,7 @@
 //! What a program is made of, and what is asked of it.
 
+use super::error::Error;
+
 /// The words of parameters that one pass can have.
 pub const PARAMS_MAX: usize = 64;
 /// The passes that one batch can have.
@@ -86,15 +88,60 @@ pub struct Job<'a> {
 /// an earlier batch left.
 #[derive(Debug)]
 pub struct Inputs {
-    pub(super) view: wgpu::BufferViewMut,
+    staging: wgpu::Buffer,
+    /// All of it; none while pieces of it are lent.
+    view: Option<wgpu::BufferViewMut>,
+    bytes: u64,
     /// Where each buffer's bytes begin and end; empty for those that are no input.
-    pub(super) places: Vec<(usize, usize)>,
+    places: Vec<(usize, usize)>,
+    failure: Option<Error>,
 }
 
 impl Inputs {
+    pub(super) fn new(
+        staging: &wgpu::Buffer,
+        bytes: u64,
+        places: Vec<(usize, usize)>,
+    ) -> Result<Self, Error> {
+        let view = Some(map(staging, 0, bytes as usize)?);
+        Ok(Self { staging: staging.clone(), view, bytes, places, failure: None })
+    }
     /// The bytes of buffer number `buffer`, an [`Input`](Role::Input), to write to.
     pub fn of(&mut self, buffer: usize) -> wgpu::WriteOnly<'_, [u8]> {
         let (begin, end) = self.places[buffer];
-        self.view.slice(begin..end)
+        self.all().slice(begin..end)
     }
+    /// All bytes, parameters first.
+    pub(super) fn all(&mut self) -> &mut wgpu::BufferViewMut {
+        self.view.as_mut().expect("no pieces are lent, and the device has not failed meanwhile")
+    }
+    /// Lends pieces of buffers, which may go to several threads, until `write` returns: the bytes `at..end`
+    /// of a buffer for each `(buffer, at, end)`. Each begins at a multiple of 8, ends at a multiple of 4, is
+    /// not empty and overlaps no other. Where the device has failed, nothing is written any more.
+    pub fn pieces(
+        &mut self,
+        pieces: impl Iterator<Item = (usize, usize, usize)>,
+        write: impl FnOnce(Vec<wgpu::BufferViewMut>),
+    ) {
+        self.view = None;
+        let lend = |(buffer, at, end)| {
+            let (begin, _): (usize, usize) = self.places[buffer];
+            map(&self.staging, begin + at, begin + end)
+        };
+        let lent: Result<Vec<_>, Error> = pieces.map(lend).collect();
+        let written = lent.map(write);
+        match written.and_then(|()| map(&self.staging, 0, self.bytes as usize)) {
+            Ok(view) => self.view = Some(view),
+            Err(error) => self.failure = Some(error),
+        }
+    }
+    /// Ends the writing.
+    pub(super) fn done(self) -> Result<(), Error> {
+        self.failure.map_or(Ok(()), Err)
+    }
+}
+
+fn map(staging: &wgpu::Buffer, begin: usize, end: usize) -> Result<wgpu::BufferViewMut, Error> {
+    let view = staging.get_mapped_range_mut(begin as u64..end as u64);
+    view.map_err(|e| Error::Lost(e.to_string()))
 }

@@ -197,13 +197,14 @@ impl Program {
         let mut end = passes as u64 * PARAMS_STRIDE;
         let mut places = Vec::with_capacity(sizes.len());
         for ((_, role), size) in self.buffers.iter().zip(sizes) {
-            let begin = end;
+            // Where pieces of a buffer may be mapped by themselves.
+            let begin = end.next_multiple_of(wgpu::MAP_ALIGNMENT);
             if *role == Role::Input {
-                end += size;
+                end = begin + size;
             }
-            places.push((begin as usize, end as usize));
+            places.push((begin as usize, end.max(begin) as usize));
         }
-        (places, end)
+        (places, end.next_multiple_of(4))
     }
 
     /// Makes a buffer on the device hold `bytes`.
@@ -293,18 +294,17 @@ fn write(
     up: u64,
     fill: impl FnOnce(&mut Inputs),
 ) -> Result<(), Error> {
-    let mapped = slot.staging.get_mapped_range_mut(0..up.max(PARAMS_STRIDE));
-    let mut inputs = Inputs { view: mapped.map_err(|e| Error::Lost(e.to_string()))?, places };
+    let mut inputs = Inputs::new(&slot.staging, up.max(PARAMS_STRIDE), places)?;
     for (i, pass) in passes.iter().enumerate() {
         assert!(pass.params.len() <= PARAMS_MAX, "at most {PARAMS_MAX} words of parameters");
         let mut words = [0; PARAMS_MAX];
         words[..pass.params.len()].copy_from_slice(pass.params);
         let at = i * PARAMS_STRIDE as usize;
         let place = at..at + PARAMS_STRIDE as usize;
-        inputs.view.slice(place).copy_from_slice(bytemuck::cast_slice(&words));
+        inputs.all().slice(place).copy_from_slice(bytemuck::cast_slice(&words));
     }
     fill(&mut inputs);
-    drop(inputs);
+    inputs.done()?;
     slot.staging.unmap();
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::{array, iter, ops::Range, sync::Arc};
 
 use byzlab_core::Digest;
+use wgpu::WriteOnly;
 
 use super::{
     engine::Engine,
@@ -10,7 +11,10 @@ use super::{
     job::{Inputs, Job, Kernel, Pass, Region, Role, Spec},
     program::{Program, in_turn},
 };
-use crate::shaders::sha256::{MESSAGES, NODES};
+use crate::{
+    shaders::sha256::{MESSAGES, NODES},
+    workers::Workers,
+};
 
 /// The longest message that is worth a device's while: one invocation hashes it from end to end.
 pub const MESSAGE_MAX: usize = 64 << 10;
@@ -19,6 +23,8 @@ const PART_ITEMS: usize = 1 << 16;
 /// About the most bytes of one batch: enough to hide what a batch costs by itself, little enough that
 /// one part is written while another is hashed. A message of greatest length fits many times.
 const PART_BYTES: usize = 16 << 20;
+/// The least bytes that are worth another thread's while to write.
+const SHARE_MIN: usize = 256 << 10;
 /// Invocations to a workgroup.
 const WORKGROUP: u32 = 64;
 /// What the kernel may read behind the last message.
@@ -55,6 +61,7 @@ impl Hasher {
     /// `out[i]` becomes SHA-256 of `prefix ‖ messages[i]`; no message is longer than [`MESSAGE_MAX`].
     pub(super) fn hash_many(
         &self,
+        workers: &Workers,
         prefix: &[u8],
         messages: &[&[u8]],
         out: &mut [Digest],
@@ -65,14 +72,14 @@ impl Hasher {
             &self.program,
             parts(prefix.len(), messages),
             |room, range| {
-                let part = Part::new(prefix, &messages[range.clone()]);
+                let part = Part::new(prefix, &messages[range.clone()], workers.threads());
                 let bytes = 32 * range.len() as u64;
                 let job = Job {
                     sizes: &part.sizes(bytes),
                     passes: &[part.pass()],
                     wanted: &[Region { buffer: DIGESTS, at: 0, bytes }],
                 };
-                self.program.submit(room, &job, |inputs| part.write(inputs))
+                self.program.submit(room, &job, |inputs| part.write(inputs, workers))
             },
             |_, answer| {
                 answer.read(|bytes| {
@@ -86,7 +93,12 @@ impl Hasher {
 
     /// The tops of the subtrees that the tree over `prefix ‖ items` is cut into, from left to right: one,
     /// and the tree's own, where it fits one batch. All but the last are of one power of two of leaves.
-    pub(super) fn tops(&self, prefix: &[u8], items: &[&[u8]]) -> Result<Vec<Digest>, Error> {
+    pub(super) fn tops(
+        &self,
+        workers: &Workers,
+        prefix: &[u8],
+        items: &[&[u8]],
+    ) -> Result<Vec<Digest>, Error> {
         let mut leaves = PART_ITEMS;
         let placed = |item: &&[u8]| placed(prefix.len() + item.len());
         let bytes = |part: &[&[u8]]| part.iter().map(placed).sum();
@@ -98,7 +110,7 @@ impl Hasher {
             &self.program,
             items.chunks(leaves),
             |room, messages| {
-                let part = Part::new(prefix, messages);
+                let part = Part::new(prefix, messages, workers.threads());
                 let (levels, nodes) = levels(messages.len() as u32);
                 let levels: Vec<_> = levels.collect();
                 let passes: Vec<_> = iter::once(part.pass())
@@ -111,7 +123,7 @@ impl Hasher {
                 let top = Region { buffer: DIGESTS, at: 32 * u64::from(nodes - 1), bytes: 32 };
                 let sizes = part.sizes(32 * u64::from(nodes));
                 let job = Job { sizes: &sizes, passes: &passes, wanted: &[top] };
-                self.program.submit(room, &job, |inputs| part.write(inputs))
+                self.program.submit(room, &job, |inputs| part.write(inputs, workers))
             },
             |_, answer| {
                 tops.push(answer.read(|bytes| Digest(array::from_fn(|i| bytes[i])))?);
@@ -162,11 +174,27 @@ struct Part<'a> {
     messages: &'a [&'a [u8]],
     /// How many: the parameters of the pass that hashes them to the first digests.
     count: [u32; 1],
+    /// Messages that one thread writes, and the bytes of the words where they stand: one thread does not
+    /// fill the bus.
+    shares: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl<'a> Part<'a> {
-    fn new(prefix: &'a [u8], messages: &'a [&'a [u8]]) -> Self {
-        Self { prefix, messages, count: [messages.len() as u32] }
+    fn new(prefix: &'a [u8], messages: &'a [&'a [u8]], threads: usize) -> Self {
+        let length = |message: &&[u8]| placed(prefix.len() + message.len());
+        let share = messages.iter().map(length).sum::<usize>().div_ceil(threads).max(SHARE_MIN);
+        let mut shares = Vec::with_capacity(threads);
+        let (mut first, mut begin, mut end) = (0, 0, 0);
+        for (at, message) in messages.iter().enumerate() {
+            end += length(message);
+            if end - begin >= share || at + 1 == messages.len() {
+                shares.push((first..at + 1, begin..end));
+                first = at + 1;
+                begin = end.next_multiple_of(8);
+                end = begin;
+            }
+        }
+        Self { prefix, messages, count: [messages.len() as u32], shares }
     }
     /// The pass that hashes all of them.
     fn pass(&self) -> Pass<'_> {
@@ -174,31 +202,36 @@ impl<'a> Part<'a> {
     }
     /// The bytes of each buffer, with so many of digests.
     fn sizes(&self, digests: u64) -> [u64; 3] {
-        let prefix = self.prefix.len();
-        let words: usize = self.messages.iter().map(|m| placed(prefix + m.len())).sum();
+        let words = self.shares.last().map_or(0, |(_, bytes)| bytes.end);
         [(words + SLACK) as u64, 8 * self.messages.len() as u64, digests]
     }
-    fn write(&self, inputs: &mut Inputs) {
-        let prefix = self.prefix.len();
+    fn write(&self, inputs: &mut Inputs, workers: &Workers) {
+        let words = self.shares.iter().map(|(_, bytes)| (WORDS, bytes.start, bytes.end));
+        let places = self.shares.iter().map(|(these, _)| (PLACES, 8 * these.start, 8 * these.end));
+        inputs.pieces(words.chain(places), |mut words| {
+            let places = words.split_off(self.shares.len());
+            let tasks = self.shares.iter().zip(words).zip(places).collect();
+            workers.consume(tasks, |((share, mut words), mut places)| {
+                self.write_share(share, words.slice(..), places.slice(..));
+            });
+        });
+    }
+    fn write_share(
+        &self,
+        (these, bytes): &(Range<usize>, Range<usize>),
+        mut words: WriteOnly<[u8]>,
+        mut places: WriteOnly<[u8]>,
+    ) {
         let mut at = 0;
-        let mut places = inputs.of(PLACES);
-        for (i, message) in self.messages.iter().enumerate() {
-            let length = prefix + message.len();
-            let place = [(at / 4) as u32, length as u32];
+        for (i, message) in self.messages[these.clone()].iter().enumerate() {
+            let length = self.prefix.len() + message.len();
+            let place = [((bytes.start + at) / 4) as u32, length as u32];
             places.slice(8 * i..8 * i + 8).copy_from_slice(bytemuck::cast_slice(&place));
-            at += placed(length);
-        }
-        let mut words = inputs.of(WORDS);
-        let mut at = 0;
-        let mut put = |bytes: &[u8]| {
-            words.slice(at..at + bytes.len()).copy_from_slice(bytes);
-            at += bytes.len();
-        };
-        for message in self.messages {
-            let length = prefix + message.len();
-            put(self.prefix);
-            put(message);
-            put(&[0x80, 0, 0, 0][..placed(length) - length]);
+            let end = [0x80, 0, 0, 0];
+            for part in [self.prefix, message, &end[..placed(length) - length]] {
+                words.slice(at..at + part.len()).copy_from_slice(part);
+                at += part.len();
+            }
         }
     }
 }
@@ -226,9 +259,25 @@ mod tests {
         assert_eq!((cut[0].start, cut[cut.len() - 1].end), (0, 1_000));
         assert!(cut.windows(2).all(|two| two[0].end == two[1].start));
         for range in cut {
-            let words = Part::new(&[0], &messages[range]).sizes(0)[0];
-            assert!(words <= (PART_BYTES + SLACK) as u64);
+            let words = Part::new(&[0], &messages[range], 3).sizes(0)[0];
+            assert!(words <= (PART_BYTES + SLACK + 3 * 4) as u64);
         }
         assert_eq!(parts(0, &[]).count(), 0);
+    }
+
+    #[test]
+    fn shares_follow_one_another() {
+        let long = vec![0; 50_000];
+        let messages: Vec<&[u8]> = (0..100).map(|i| &long[..49_000 + i]).collect();
+        for threads in [1, 2, 7, 100] {
+            let part = Part::new(&[0], &messages, threads);
+            assert!(part.shares.len() <= threads.min(100 * 50_000 / SHARE_MIN + 1));
+            assert_eq!((part.shares[0].0.start, part.shares[0].1.start), (0, 0));
+            assert_eq!(part.shares.last().map(|(these, _)| these.end), Some(100));
+            for pair in part.shares.windows(2) {
+                let [(a, of_a), (b, of_b)] = pair else { unreachable!("windows of two") };
+                assert_eq!((a.end, of_a.end.next_multiple_of(8)), (b.start, of_b.start));
+            }
+        }
     }
 }
