@@ -76,7 +76,7 @@ impl Signatures {
         let spec = Spec { name: "ed25519 signing", buffers: &BUFFERS, kernels: &kernels };
         let program = Program::new(engine, &spec)?;
         let decoder = Decoder { program: &program, kernel: DECOMPRESS, limbs };
-        tables::write(&decoder, BASE, curve25519_dalek::constants::ED25519_BASEPOINT_POINT)?;
+        tables::load_base(&decoder)?;
         Ok(Self { program })
     }
 

@@ -4,7 +4,7 @@
 //! 1 MB in the others. The CPU adds and encodes, the device decodes: so no field arithmetic stands here.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -12,18 +12,16 @@ use std::{
 };
 
 use byzlab_core::PublicKey;
-use curve25519_dalek::{
-    EdwardsPoint, constants::ED25519_BASEPOINT_POINT, edwards::CompressedEdwardsY, traits::Identity,
-};
+use curve25519_dalek::{EdwardsPoint, constants::ED25519_BASEPOINT_POINT, traits::Identity};
 
-use super::{Decoder, Error, TABLES};
+use super::{Decoder, ELEMENT, Error, Limbs, Program, TABLES};
 
 /// Multiples in a window, 0 among them.
 const WINDOW: usize = 129;
 /// Windows of eight bits in a scalar.
 const WINDOWS: usize = 32;
 /// Points in a table.
-pub const ENTRIES: usize = WINDOW * WINDOWS;
+const ENTRIES: usize = WINDOW * WINDOWS;
 /// The place of the base point's table.
 pub const BASE: u32 = 0;
 /// After so many signatures that held, a key gets a table. It pays after a few hundred more.
@@ -31,15 +29,15 @@ const HOT: u32 = 512;
 /// The most keys that are counted; then counting begins anew.
 const COUNTED_MAX: usize = 8_192;
 /// The most tables that one call makes: a committee's come over a few calls.
-const FRESH_MAX: usize = 32;
+const FRESH_MAX: usize = 4;
 
-/// What has a table, and how often the others were seen.
+/// Which keys have tables, and how often the others were seen.
 #[derive(Debug)]
 pub struct Tables {
-    slots: BTreeMap<PublicKey, Slot>,
-    /// Tables that fit the device, beside the base point's.
-    room: usize,
-    counts: Mutex<BTreeMap<PublicKey, u32>>,
+    slots: HashMap<PublicKey, Slot>,
+    /// The numbers of tables that fit the device and belong to no key.
+    free: Vec<u32>,
+    counts: Mutex<HashMap<PublicKey, u32>>,
 }
 
 #[derive(Debug)]
@@ -50,63 +48,76 @@ struct Slot {
 }
 
 impl Tables {
-    /// The base point's alone.
-    pub fn new(decoder: &Decoder) -> Result<Self, Error> {
-        let bytes = ENTRIES as u64 * decoder.limbs.affine_bytes();
-        let room = (decoder.program.engine().bytes_max() / bytes) as usize - 1;
-        let tables = Self { slots: BTreeMap::new(), room, counts: Mutex::default() };
-        write(decoder, BASE, ED25519_BASEPOINT_POINT)?;
-        Ok(tables)
+    /// None but the base point's, and room for as many as fit a buffer of `bytes_max`.
+    pub fn new(limbs: Limbs, bytes_max: u64) -> Self {
+        let fit = (bytes_max / table_bytes(limbs)) as u32;
+        let free = (BASE + 1..fit).rev().collect();
+        Self { slots: HashMap::new(), free, counts: Mutex::default() }
     }
     /// How many keys have one.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
-    /// The number of a key's table.
+    /// The number of a key's table, which is noted as seen.
     pub fn slot(&self, key: &PublicKey, call: u64) -> Option<u32> {
         let slot = self.slots.get(key)?;
         slot.seen.store(call, Ordering::Relaxed);
         Some(slot.number)
     }
-    /// Counts keys without tables under which a signature held, one entry each; gives those that now
-    /// deserve one.
+    /// Counts keys without tables under which a signature held, one entry each; gives those that have
+    /// come to deserve one.
     pub fn count(&self, seen: impl Iterator<Item = PublicKey>) -> Vec<PublicKey> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hot = Vec::new();
         for key in seen {
             if counts.len() == COUNTED_MAX && !counts.contains_key(&key) {
                 counts.clear();
             }
-            *counts.entry(key).or_default() += 1;
+            let count = counts.entry(key).or_default();
+            *count += 1;
+            if *count >= HOT && hot.len() < FRESH_MAX && !hot.contains(&key) {
+                hot.push(key);
+            }
         }
-        let hot = counts.iter().filter(|(_, count)| **count >= HOT).map(|(key, _)| *key);
-        let hot: Vec<_> = hot.take(FRESH_MAX).collect();
         for key in &hot {
             counts.remove(key);
         }
         hot
     }
-    /// Makes a key's table, unless it has one or does not decode.
-    pub fn load(&mut self, decoder: &Decoder, key: PublicKey, call: u64) -> Result<(), Error> {
-        if self.slots.contains_key(&key) || self.room == 0 {
+    /// Gives a key a table with these points, which another key loses if there is no room: the one not
+    /// seen for longest. Without any room at all, nothing happens.
+    pub fn insert(
+        &mut self,
+        program: &Program,
+        key: PublicKey,
+        points: &[u8],
+        call: u64,
+    ) -> Result<(), Error> {
+        if self.slots.contains_key(&key) {
             return Ok(());
         }
-        let Some(point) = CompressedEdwardsY(key.0).decompress() else { return Ok(()) };
-        let number = if self.slots.len() < self.room {
-            self.slots.len() as u32 + 1
-        } else {
-            let oldest =
-                self.slots.iter().min_by_key(|(_, slot)| slot.seen.load(Ordering::Relaxed));
-            let oldest = *oldest.expect("there is room for one at least").0;
-            self.slots.remove(&oldest).expect("just found").number
-        };
-        write(decoder, number, point)?;
+        let age = |slot: &Slot| (slot.seen.load(Ordering::Relaxed), slot.number);
+        if self.free.is_empty()
+            && let Some(oldest) = self.slots.iter().min_by_key(|(_, slot)| age(slot))
+        {
+            let oldest = *oldest.0;
+            self.free.extend(self.slots.remove(&oldest).map(|slot| slot.number));
+        }
+        let Some(number) = self.free.last().copied() else { return Ok(()) };
+        write(program, number, points)?;
+        self.free.pop();
         self.slots.insert(key, Slot { number, seen: AtomicU64::new(call) });
         Ok(())
     }
 }
 
-/// Writes a point's table. Batches submitted before see what was there.
-pub fn write(decoder: &Decoder, number: u32, point: EdwardsPoint) -> Result<(), Error> {
+/// Bytes of a table on the device.
+pub fn table_bytes(limbs: Limbs) -> u64 {
+    ENTRIES as u64 * limbs.affine_bytes()
+}
+
+/// A point's table, as kernels read it.
+pub fn points(decoder: &Decoder, point: EdwardsPoint) -> Result<Vec<u8>, Error> {
     let mut multiples = Vec::with_capacity(ENTRIES);
     let mut step = point;
     for _ in 0..WINDOWS {
@@ -118,8 +129,17 @@ pub fn write(decoder: &Decoder, number: u32, point: EdwardsPoint) -> Result<(), 
         }
         step = multiple + multiple;
     }
-    let encodings = EdwardsPoint::compress_batch_alloc(&multiples);
-    let encodings: Vec<_> = encodings.iter().map(|encoding| encoding.0).collect();
-    let points = decoder.points(&encodings)?;
-    decoder.program.load(TABLES, u64::from(number) * points.len() as u64, &points)
+    let encodings: Vec<[u8; ELEMENT]> =
+        EdwardsPoint::compress_batch_alloc(&multiples).iter().map(|point| point.0).collect();
+    decoder.points(&encodings)
+}
+
+/// Loads the base point's table.
+pub fn load_base(decoder: &Decoder) -> Result<(), Error> {
+    write(decoder.program, BASE, &points(decoder, ED25519_BASEPOINT_POINT)?)
+}
+
+/// Batches submitted before see what was there.
+fn write(program: &Program, number: u32, points: &[u8]) -> Result<(), Error> {
+    program.load(TABLES, u64::from(number) * points.len() as u64, points)
 }

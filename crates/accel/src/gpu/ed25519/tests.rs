@@ -304,7 +304,7 @@ fn keys_in_use_have_tables_and_there_are_only_so_many() {
         verifier.load_keys(some).unwrap();
         check(0, 1);
     }
-    let room = engine.bytes_max() / (tables::ENTRIES as u64 * verifier.limbs().affine_bytes()) - 1;
+    let room = engine.bytes_max() / tables::table_bytes(verifier.limbs()) - 1;
     assert_eq!(verifier.keys() as u64, room.min(70));
     let known = verifier.tables.read().unwrap().slot(&signers[0].public(), 99);
     assert!(known.is_some(), "the key in use kept its table");
