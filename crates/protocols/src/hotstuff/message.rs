@@ -68,15 +68,15 @@ pub struct Standing {
 /// What HotStuff's replicas say to each other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// Algorithm 3, `onPropose`: a leader's node.
+    /// Algorithm 4, `onPropose`: a leader's node.
     Propose(Box<Proposal>),
-    /// Algorithm 3, `onReceiveProposal`: a vote for it.
+    /// Algorithm 4, `onReceiveProposal`: a vote for it.
     Vote(Vote),
     /// HotStuff-2: the leader has certified its block.
     Prepare(Arc<Qc>),
     /// HotStuff-2: a vote for the certificate.
     Vote2(Vote),
-    /// The paper's new-view, sent by whoever gives up on a view.
+    /// Algorithm 5's new-view, sent by whoever gives up on a view.
     Timeout(TimeoutVote, Box<Standing>),
     /// Where the sender stands; `true` asks for an answer.
     Status(Box<Standing>, bool),

@@ -34,15 +34,15 @@
 //! quorum for b″ saw the certificate of b′ and locked on b. Let w > v + 2 be the lowest view with a certified
 //! node c that does not extend b. One honest replica voted for both b″ and c, for c later, and c's
 //! certificate was not below its lock (at least v): so c's parent is certified in a view from v to w − 1,
-//! where every certified node extends b. Nor can c be of view v to v + 2. (Theorem 2 of the paper.)
+//! where every certified node extends b. Nor can c be of view v to v + 2. (Theorem 5 of the paper.)
 //!
 //! *Two-chain.* Let b, b′ of views v, v + 1 be certified. The quorum for b′ knows b's certificate. A node of
 //! a later view either justifies itself by the view before, or carries a quorum's signed word of the
 //! highest certificates they know, of whom one honest replica voted for b′ before it gave up a later view:
-//! so it extends something certified in view v or later, and by induction b (Jolteon, Lemma 2).
+//! so it extends something certified in view v or later, and by induction b (the argument of Jolteon's and Fast-HotStuff's papers).
 //!
 //! *HotStuff-2.* A quorum that voted for the certificate of b in view v is locked on v, saved before its
-//! second votes left. Then as in the three-chain's case (eprint 2023/397, Theorem 1).
+//! second votes left. Then as in the three-chain's case (eprint 2023/397).
 //!
 //! *Across restarts.* What it voted for and when, its lock, its best certificate and the blocks it voted for
 //! are in its log before a vote leaves. A certified block is so in the logs of f + 1 honest replicas.
@@ -269,10 +269,10 @@ impl HotStuff {
         qc.lineage.rule == self.setup.rule && qc.is_certified(self.setup.quorum)
     }
 
-    /// A certificate has come to light: takes over what it says (Algorithm 5, `update`).
+    /// A certificate has come to light: takes over what it says (Algorithm 4, `update`).
     fn on_qc(&mut self, now: Time, qc: &Arc<Qc>, out: &mut Effects<Self>) {
         if qc.view() > self.high.view() {
-            self.high = qc.clone(); // Algorithm 4, `updateQCHigh`
+            self.high = qc.clone(); // Algorithm 5, `updateQCHigh`
             self.pacemaker.ease();
         }
         self.lock = self.lock.max(qc.lineage.locks());

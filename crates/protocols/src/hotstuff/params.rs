@@ -39,7 +39,8 @@ pub struct Params {
     /// Who leads: `"round-robin"`, `"random"` (drawn from the view's number), or `"fixed"` (replica 0
     /// always; for measurements, as all stops with it).
     pub leaders: Leaders,
-    /// How long a view may last before a replica gives up on it; doubles with each failure.
+    /// How long a view may last before a replica gives up on it; doubles with every second failure in a
+    /// row, up to 16 times.
     pub view_timeout: Span,
     /// HotStuff-2 alone: how long the leader of a view that was not entered by a decision waits to hear
     /// of the highest lock: Δ, the longest that a message takes.

@@ -50,12 +50,12 @@ impl HotStuff {
         };
         match (self.setup.rule, &self.timeout) {
             (Rule::ThreeChain | Rule::TwoChain, _) if direct => true,
-            // HotStuff, Algorithm 4, `onBeat`: the highest certificate of a quorum's new-views.
+            // HotStuff, Algorithm 5, `onReceiveNewView`: the highest certificate of a quorum's new-views.
             (Rule::ThreeChain, Some(_)) => true,
             (Rule::TwoChain, Some(timeout)) => {
                 high >= timeout.high() || wait("a quorum knows a higher certificate", out)
             }
-            // HotStuff-2, step 1 and 2: at once after a decision; else Δ after the view was entered.
+            // HotStuff-2, "enter" and "propose": at once after a decision; else Δ after the view was entered.
             (Rule::Double, timeout) => {
                 let decided = self.decision.as_ref().is_some_and(|qc| qc.view().next() == view);
                 if direct && (decided || timeout.is_some() || high.0 == 0) {

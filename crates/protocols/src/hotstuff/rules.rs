@@ -64,10 +64,11 @@ impl Lineage {
         let follows = |upper: Place, lower: Place| upper.view == lower.view.next();
         let Self { own, parent, grand, .. } = *self;
         match self.rule {
-            // HotStuff, Algorithm 5, l. 17: b″.parent = b′ ∧ b′.parent = b; in consecutive views, for
+            // HotStuff, Algorithm 4, l. 11: b″.parent = b′ ∧ b′.parent = b; in consecutive views, for
             // the paper fills the views between with blank nodes.
             Rule::ThreeChain => (follows(own, parent) && follows(parent, grand)).then_some(grand),
-            // Jolteon, Figure 3, "Commit": two adjacent certified blocks with consecutive round numbers.
+            // Jolteon, "Commit", and HotStuff, Algorithm 6: two adjacent certified blocks, with
+            // consecutive round numbers.
             Rule::TwoChain => follows(own, parent).then_some(parent),
             Rule::Double => None,
         }
@@ -76,7 +77,7 @@ impl Lineage {
     /// The view on which a certificate for this locks.
     pub fn locks(&self) -> View {
         match self.rule {
-            // HotStuff, Algorithm 5, l. 15: the two-chain's tail.
+            // HotStuff, Algorithm 4, l. 10: the two-chain's tail.
             Rule::ThreeChain => self.parent.view,
             Rule::TwoChain | Rule::Double => self.own.view,
         }
@@ -247,14 +248,14 @@ pub fn objection(
     }
     let direct = justify.next() == view;
     match rule {
-        // HotStuff, Algorithm 4, safeNode: it extends the locked node, or its certificate is of a higher
+        // HotStuff, Algorithm 4, l. 18: it extends the locked node, or its certificate is of a higher
         // view. A node extends what it justifies itself by, and one view has one certificate; so both
         // come down to this.
         Rule::ThreeChain | Rule::Double if justify < ballot.lock => {
             Some("its certificate is below the lock")
         }
-        // Jolteon, Figure 3, "Vote": r = qc.round + 1, or r = tc.round + 1 and qc.round ≥ the highest
-        // of tc. Fast-HotStuff's Algorithm 2 asks for the same of its aggregated certificates.
+        // Jolteon, "Vote": r = qc.round + 1, or r = tc.round + 1 and qc.round ≥ the highest
+        // of tc. Fast-HotStuff asks for the same of its aggregated certificates.
         Rule::TwoChain if !direct && high.is_none_or(|high| justify < high) => {
             Some("its certificate is below what a quorum knows")
         }

@@ -36,7 +36,7 @@ const TO_ALL: ViewChange = ViewChange::Messages {
     carrying: "one certificate each",
 };
 
-/// Yin et al. 2019, §5 and Algorithm 3.
+/// Yin et al. 2019, §5, Algorithms 3 to 5.
 pub const HOTSTUFF: &[Theory] = &[Theory {
     source: "Yin et al. 2019, §5",
     timing: Timing::rounds(Delays::delta(6), Delays::delta(7)),
@@ -59,17 +59,17 @@ const TWO_CHAIN: Theory = Theory {
     ..FAMILY
 };
 
-/// Jalalzai et al. 2020, §4.
+/// Jalalzai et al. 2020.
 pub const FAST_HOTSTUFF: &[Theory] =
-    &[Theory { source: "Jalalzai et al. 2020, §4", view_change: LINEAR, ..TWO_CHAIN }];
+    &[Theory { source: "Jalalzai et al. 2020", view_change: LINEAR, ..TWO_CHAIN }];
 
-/// Gelashvili et al. 2022, Figure 3.
+/// Gelashvili et al. 2022.
 pub const JOLTEON: &[Theory] =
-    &[Theory { source: "Gelashvili et al. 2022, Figure 3", view_change: TO_ALL, ..TWO_CHAIN }];
+    &[Theory { source: "Gelashvili et al. 2022", view_change: TO_ALL, ..TWO_CHAIN }];
 
-/// Malkhi & Nayak 2023, Figure 1.
+/// Malkhi & Nayak 2023.
 pub const HOTSTUFF_2: &[Theory] = &[Theory {
-    source: "Malkhi & Nayak 2023, Figure 1",
+    source: "Malkhi & Nayak 2023",
     bounds: &["view_timeout", "leader_wait"],
     timing: Timing::rounds(Delays::delta(4), Delays::delta(5)),
     period: Some(Delays::delta(4)),

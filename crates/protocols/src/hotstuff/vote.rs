@@ -188,7 +188,7 @@ impl HotStuff {
     fn on_certified(&mut self, now: Time, phase: Phase, qc: Qc, out: &mut Effects<Self>) {
         let qc = Arc::new(qc);
         match (self.setup.rule, phase) {
-            // HotStuff-2, step 4: the leader certifies its block to all.
+            // HotStuff-2, "prepare": the leader certifies its block to all.
             (Rule::Double, Phase::Vote) => out.broadcast(Message::Prepare(qc)),
             (Rule::Double, Phase::Vote2) => self.on_decision(now, &qc, out),
             _ => self.on_qc(now, &qc, out), // Algorithm 4, `onReceiveVote`
@@ -196,7 +196,7 @@ impl HotStuff {
         self.watch(now, out);
     }
 
-    /// HotStuff-2, step 5: locks on the certificate and votes for it, to the next leader.
+    /// HotStuff-2, "vote 2": locks on the certificate and votes for it, to the next leader.
     pub(super) fn on_prepare(
         &mut self,
         now: Time,

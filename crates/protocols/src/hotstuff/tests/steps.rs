@@ -3,16 +3,25 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use byzlab_core::{
-    Action, Batch, BatchLimit, Block, Committee, Entry, Event, Message as _, Note, Packet,
+    Action, Batch, BatchLimit, Block, Claim, Committee, Entry, Event, Message as _, Note, Packet,
     Reference, Replica, ReplicaId, Saved, Scheme, Seat, Signer, Span, Time, To, Transaction, View,
+    crypto::SimulatedVerifier,
 };
 
 use super::Message;
+
+const SEED: u64 = 3;
+
+fn signer(i: u16) -> Signer {
+    Signer::seeded(Scheme::Simulated, SEED, &format!("replica/{i}"))
+}
 
 /// How long a step takes.
 const STEP: Span = Span::ms(10);
 
 pub(super) struct Steps {
+    entry: Entry,
+    params: toml::Table,
     committee: Arc<Committee>,
     /// `None`: down.
     replicas: Vec<Option<Box<dyn Replica>>>,
@@ -33,24 +42,16 @@ pub(super) struct Steps {
 impl Steps {
     /// `n` replicas of an entry of the table; those in `down` never begin.
     pub(super) fn new(entry: Entry, params: &str, n: u16, down: &[u16]) -> Self {
-        let signer = |i| Signer::seeded(Scheme::Simulated, 3, &format!("replica/{i}"));
         let keys = (0..n).map(|i| signer(i).public()).collect();
         let committee = Arc::new(Committee::new("test", keys, false));
-        let params = toml::from_str(params).unwrap();
-        let seat = |i: u16| {
-            let seat = Seat::new(ReplicaId(i), committee.clone());
-            let built = entry.build(seat, signer(i), &params, Saved::nothing(&committee));
-            (!down.contains(&i)).then(|| built.unwrap())
-        };
-        let replicas = (0..n).map(seat).collect();
         let size = usize::from(n);
-        let begin = |event: Event| (0..n).map(move |i| (ReplicaId(i), event.clone()));
-        let flying = begin(Event::Start).chain(begin(Event::Waiting(true))).collect();
-        Self {
+        let mut steps = Self {
+            entry,
+            params: toml::from_str(params).unwrap(),
             committee,
-            replicas,
+            replicas: (0..n).map(|_| None).collect(),
             now: Time::ZERO,
-            flying,
+            flying: Vec::new(),
             load: 1,
             asked: vec![None; size],
             step: 0,
@@ -58,7 +59,34 @@ impl Steps {
             ledgers: vec![Vec::new(); size],
             view: View(0),
             transcript: String::new(),
-        }
+        };
+        (0..n).filter(|i| !down.contains(i)).for_each(|i| steps.begin(i));
+        steps
+    }
+
+    /// A replica begins, with nothing saved.
+    pub(super) fn begin(&mut self, i: u16) {
+        let id = ReplicaId(i);
+        let seat = Seat::new(id, self.committee.clone());
+        let saved = Saved::nothing(&self.committee);
+        let replica = self.entry.build(seat, signer(i), &self.params, saved).unwrap();
+        self.replicas[id.index()] = Some(replica);
+        self.flying.extend([Event::Start, Event::Waiting(true)].map(|event| (id, event)));
+    }
+
+    /// Whether an auditor finds every block of every ledger proven.
+    pub(super) fn audited(&self) -> bool {
+        let verifier = SimulatedVerifier::new(SEED);
+        let holds = |claim: &Claim| match claim {
+            Claim::Signed { by, statement, signature } => verifier.verify(by, statement, signature),
+            Claim::Root(batch) => batch.computed_root(&Reference) == batch.root(),
+            Claim::Work(_) => false,
+        };
+        let proven = |block: &Block| {
+            let claims = self.entry.audit(block, &self.committee);
+            claims.is_ok_and(|claims| claims.iter().all(holds))
+        };
+        self.ledgers.iter().flatten().all(proven)
     }
 
     /// Goes on for so many steps, or until nothing is on the way.
@@ -142,7 +170,7 @@ impl Steps {
             (0, true) => Batch::empty(),
             _ => {
                 self.load -= 1;
-                let client = Signer::seeded(Scheme::Simulated, 3, "client/0");
+                let client = Signer::seeded(Scheme::Simulated, SEED, "client/0");
                 let transaction = Transaction::new(&self.committee, &client, self.step, b"payload");
                 Batch::new(&[transaction], &Reference)
             }

@@ -7,6 +7,7 @@ use super::{
     super::{FAST_HOTSTUFF, HOTSTUFF, HOTSTUFF_2, JOLTEON},
     steps::Steps,
 };
+use crate::kit::chain::DEPTH_MAX;
 
 #[track_caller]
 fn assert_story(told: &str, expected: &str) {
@@ -144,4 +145,20 @@ fn with_one_of_four_down_the_three_chain_commits_nothing_and_the_two_chain_half_
         let half = views as usize / 2;
         assert!(views > 100 && blocks.abs_diff(half) <= 2, "{blocks} blocks in {views} views");
     }
+}
+
+#[test]
+fn what_a_starved_three_chain_has_gathered_is_committed_at_once_when_the_fourth_comes() {
+    let mut steps = Steps::new(HOTSTUFF, "view_timeout = \"50ms\"", 4, &[3]);
+    steps.load = u64::MAX;
+    steps.run(3_000);
+    assert!(steps.ledgers.iter().all(Vec::is_empty));
+    let gathered = u64::MAX - steps.load;
+    assert!(gathered < 3 * DEPTH_MAX, "{gathered} batches: beyond {DEPTH_MAX} blocks, blanks");
+    steps.begin(3);
+    steps.run(60);
+    for ledger in &steps.ledgers {
+        assert!(ledger.len() as u64 > DEPTH_MAX, "{}", ledger.len());
+    }
+    assert!(steps.audited());
 }
