@@ -7,12 +7,15 @@
 //! next node's justification. So one kind of vote does duty for all phases: a node's certificate is the
 //! first phase of its own block, the second of its parent's, the third of its grandparent's.
 //!
-//! | entry | paper | params | final when | a view that failed |
-//! |---|---|---|---|---|
-//! | `hotstuff` | PODC 2019 | `chain = 3` | three nodes of consecutive views are certified | new-views to the next leader |
-//! | `fast-hotstuff` | Jalalzai, Niu, Feng & Gai, arXiv 2010.11454 | `chain = 2` | two are | the same, and the proposal proves that it has the highest certificate |
-//! | `jolteon` | Gelashvili et al., FC 2022 (arXiv 2106.10362) | `chain = 2`, `view_change = "quadratic"` | two are | timeouts to all, likewise proven |
-//! | `hotstuff-2` | Malkhi & Nayak, eprint 2023/397 | `chain = 2`, `pipelined = false` | its certificate is certified | the leader waits Δ to hear of every lock |
+//! | entry | params | final when | after a view that failed |
+//! |---|---|---|---|
+//! | `hotstuff` | `chain = 3` | three nodes of consecutive views are certified | new-views to the next leader |
+//! | `fast-hotstuff` | `chain = 2` | two are | the same, and proof that no certificate is higher |
+//! | `jolteon` | `chain = 2`, `view_change = "quadratic"` | two are | timeouts to all, and the same proof |
+//! | `hotstuff-2` | `chain = 2`, `pipelined = false` | its certificate is certified | the leader waits Δ |
+//!
+//! Fast-HotStuff: Jalalzai, Niu, Feng & Gai, arXiv 2010.11454. Jolteon: Gelashvili et al., FC 2022, arXiv
+//! 2106.10362; DiemBFT v4 is the same. HotStuff-2: Malkhi & Nayak, eprint 2023/397.
 //!
 //! | file | what |
 //! |---|---|
@@ -39,7 +42,8 @@
 //! *Two-chain.* Let b, b′ of views v, v + 1 be certified. The quorum for b′ knows b's certificate. A node of
 //! a later view either justifies itself by the view before, or carries a quorum's signed word of the
 //! highest certificates they know, of whom one honest replica voted for b′ before it gave up a later view:
-//! so it extends something certified in view v or later, and by induction b (the argument of Jolteon's and Fast-HotStuff's papers).
+//! so it extends something certified in view v or later, and by induction b (as Jolteon's and
+//! Fast-HotStuff's papers argue).
 //!
 //! *HotStuff-2.* A quorum that voted for the certificate of b in view v is locked on v, saved before its
 //! second votes left. Then as in the three-chain's case (eprint 2023/397).
