@@ -26,8 +26,8 @@
 //! # Deviations from the paper
 //! - Replicas are n with f = ⌊(n − 1)/5⌋. Below 6 that is f = 0: one vote ends a view, all must vote to make a
 //!   block final, and one that stops, stops the system.
-//! - A replica that sees a notarization before it voted goes on without voting (as the specification has it;
-//!   the paper's first version lets it vote).
+//! - A replica that sees a block notarized before it voted, for certificates may be faster than proposals,
+//!   leaves the view, and votes for that block when it has it. Else n − f votes might never come together.
 //! - Those that [`kit::notary`](crate::kit::notary) has in common: what it does while nothing waits, and when
 //!   messages are lost.
 

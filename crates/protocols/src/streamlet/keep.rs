@@ -104,6 +104,12 @@ impl Streamlet {
         }
     }
 
+    /// Whether there are transactions on the path to `head` that are not final; or whether there are
+    /// any is not known.
+    pub(super) fn has_unfinished(&self, head: Head) -> bool {
+        self.chain.path(head).map_or(true, |path| path.iter().any(|d| !d.batch.is_empty()))
+    }
+
     /// Whether the path to `head` is at hand; asks those who voted for it for what is missing.
     pub(super) fn has(&mut self, now: Time, head: Head, out: &mut Effects<Self>) -> bool {
         match self.chain.path(head) {
@@ -125,6 +131,9 @@ impl Streamlet {
         holders: Vec<ReplicaId>,
         out: &mut Effects<Self>,
     ) {
+        if self.fetch.asked().is_some() {
+            return; // One at a time: two that take turns would ask at every message that comes.
+        }
         let height = self.chain.root().height;
         self.fetch.ask(now, missing, height, holders.into_iter(), Timer::Fetch, out);
     }
@@ -152,7 +161,8 @@ impl Streamlet {
 
     pub(super) fn on_status_timer(&mut self, now: Time, out: &mut Effects<Self>) {
         let root = self.chain.root();
-        let restless = self.waiting || self.longest != root || self.sync.behind(root.height);
+        let restless =
+            self.waiting || self.has_unfinished(self.longest) || self.sync.behind(root.height);
         match self.pulse.beat((root.height, self.longest.height), restless) {
             Beat::Still => {}
             Beat::TellAll => self.say_status(true, None, out),

@@ -7,16 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Streamlet,
-    message::{Message, Proposal, proposal_statement},
+    message::{Message, Notarization, Proposal, proposal_statement},
 };
 use crate::kit::Draft;
 
 /// An entry of the journal; its age is the epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entry {
     /// The content of a block that was proposed or voted for; its batch goes with the entry.
     Draft { epoch: View, height: Height, parent: Digest, producer: ReplicaId },
-    /// A vote may have left; and a notarized chain that ends below it was seen.
+    /// Why the block below one that is voted for is notarized: after a restart, no shorter chain will do.
+    Notarized(Arc<Notarization>),
+    /// A vote may have left.
     Voted { epoch: View, head: Head },
 }
 
@@ -29,13 +31,14 @@ impl Streamlet {
 
     /// Takes up what the entries say: no second vote in an epoch, nor one for a shorter chain.
     pub(super) fn bind(&mut self) {
-        for (entry, batch) in &self.restored {
-            match *entry {
+        for (entry, batch) in self.restored.clone() {
+            match entry {
                 Entry::Draft { height, parent, producer, .. } => {
-                    let batch = batch.clone().unwrap_or_else(Batch::empty);
+                    let batch = batch.unwrap_or_else(Batch::empty);
                     let draft = Draft { height, parent, producer, batch };
                     self.chain.insert(draft.clone(), draft.head());
                 }
+                Entry::Notarized(notarization) => self.notarize(notarization),
                 Entry::Voted { epoch, head } => {
                     self.bound = self.bound.max(epoch);
                     self.lock = self.lock.max(Height(head.height.0 - 1));
@@ -58,7 +61,7 @@ impl Streamlet {
                     self.slot(epoch).proposal = Some((head, proposal.clone()));
                     out.broadcast(Message::Proposal(proposal));
                 }
-                Entry::Draft { .. } => {}
+                Entry::Draft { .. } | Entry::Notarized(_) => {}
             }
         }
     }

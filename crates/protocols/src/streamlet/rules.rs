@@ -58,7 +58,7 @@ impl Streamlet {
         let Ok(path) = self.chain.path(parent) else {
             return out.note(Note::Waits { why: "the longest chain is not all here" });
         };
-        if batch.is_empty() && path.iter().all(|draft| draft.batch.is_empty()) {
+        if batch.is_empty() && !self.has_unfinished(parent) {
             return out.note(Note::Waits { why: "nothing waits, and all is final" });
         }
         let deep = path.len();
@@ -101,6 +101,9 @@ impl Streamlet {
             self.save_draft(epoch, &proposal.draft, out);
         }
         (self.bound, self.lock) = (epoch, parent.height);
+        if let Some(notarization) = self.notarized.get(&parent.digest).and_then(Notarized::last) {
+            self.journal.save(epoch.0, Entry::Notarized(notarization), None, out);
+        }
         self.journal.save(epoch.0, Entry::Voted { epoch, head }, None, out);
         let by = self.seat.me;
         let signature = out.sign(&vote_statement(&self.seat.committee, epoch, head));

@@ -168,25 +168,27 @@ impl Tendermint {
 
     pub(super) fn on_waiting(&mut self, now: Time, waiting: bool, out: &mut Effects<Self>) {
         self.waiting = waiting;
+        if !self.is_due() && self.step == Step::Propose && std::mem::take(&mut self.timing) {
+            out.disarm(Timer::Propose);
+        }
         self.watch(now, out);
     }
 
-    /// l. 20-21: the proposal is waited for, once there is something to propose or someone is past
-    /// that.
+    /// Whether there is something to propose, or someone is past that.
+    fn is_due(&self) -> bool {
+        self.waiting || self.heard || self.round > View(0)
+    }
+
+    /// l. 20-21: the proposal is waited for, once it is due.
     pub(super) fn watch(&mut self, now: Time, out: &mut Effects<Self>) {
-        let due = self.waiting || self.heard || self.round > View(0);
-        if due && !self.timing && self.step == Step::Propose && !self.is_proposer() {
+        if self.is_due() && !self.timing && self.step == Step::Propose && !self.is_proposer() {
             self.timing = true;
             out.arm(Timer::Propose, now + self.setup.propose_timeout(self.round));
         }
     }
 
     fn is_restless(&self) -> bool {
-        self.waiting
-            || self.heard
-            || self.round > View(0)
-            || self.is_bound_above()
-            || self.sync.behind(self.head.height)
+        self.is_due() || self.is_bound_above() || self.sync.behind(self.head.height)
     }
 
     pub(super) fn on_status_timer(&mut self, now: Time, out: &mut Effects<Self>) {

@@ -189,7 +189,7 @@ impl<W: Witness> World<W> {
             self.turn();
         }
         let heights: Vec<_> = self.nodes.iter().map(|node| node.ledger.len()).collect();
-        panic!("no progress: {heights:?}");
+        panic!("no progress: {heights:?}, {} flying, at {}", self.flying.len(), self.now);
     }
 }
 

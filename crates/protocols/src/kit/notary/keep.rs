@@ -15,10 +15,10 @@ const VIEWS_AHEAD_MAX: u64 = 64;
 /// How many views above the last final block a replica keeps at all: certificates of views beyond
 /// wait until something becomes final.
 const VIEWS_MAX: u64 = 1 << 14;
-/// Of how many views certificates are sent to one that lacks them, at once.
-const RESENT_CERTIFICATES_MAX: usize = 32;
-/// Of how many views, the latest, a replica's own votes are said again.
-const RESENT_VOTES_MAX: usize = 8;
+/// Of how many views one that lacks their ends is sent these, at once.
+const RESENT_VIEWS_MAX: usize = 32;
+/// Of how many views, the latest, the votes that make a block final are said again.
+const RESENT_FINAL_MAX: usize = 4;
 
 impl<R: Rules> Notary<R> {
     pub(super) fn on_start(&mut self, now: Time, out: &mut Effects<Self>) {
@@ -154,6 +154,9 @@ impl<R: Rules> Notary<R> {
         holders: &Certificate,
         out: &mut Effects<Self>,
     ) {
+        if self.fetch.asked().is_some() {
+            return; // One at a time: two that take turns would ask at every message that comes.
+        }
         let height = self.chain.root().height;
         self.fetch.ask(now, missing, height, holders.signers(), Timer::Fetch, out);
     }
@@ -245,31 +248,39 @@ impl<R: Rules> Notary<R> {
         self.say_again(from, status, out);
     }
 
-    /// Sends the certificates that another lacks, and its own votes of the latest views.
+    /// Sends what another lacks to leave views: certificates, and where there are none its own votes. And
+    /// of the latest views its votes that make blocks final.
     fn say_again(&self, to: ReplicaId, status: Status, out: &mut Effects<Self>) {
         let from = status.lacks.max(self.views.base().0.next());
-        for (_, slot) in self.views.from(from).take(RESENT_CERTIFICATES_MAX) {
+        for (view, slot) in self.views.from(from).take(RESENT_VIEWS_MAX) {
             if let Some(notarization) = slot.notarizations.first() {
                 out.send(to, Message::Notarization(notarization.clone()).into());
             }
             if let Some(nullification) = &slot.nullification {
                 out.send(to, Message::Nullification(nullification.clone()).into());
             }
-        }
-        let (me, open) = (self.seat.me, View(status.base.0.saturating_add(1)));
-        for (view, slot) in self.views.from(open).rev().take(RESENT_VOTES_MAX) {
-            let missing = view > status.lacks || (view == status.lacks && !status.proposed);
+            if slot.is_over() {
+                continue;
+            }
+            let missing = view > status.lacks || !status.proposed;
             if let Some((_, proposal)) = slot.proposal.as_ref().filter(|_| missing) {
                 out.send(to, Message::Proposal(proposal.clone()).into());
             }
-            if let Some((head, signature)) = slot.votes.of(me) {
+            if let Some((head, signature)) = slot.votes.of(self.seat.me) {
                 out.send(to, Message::Vote(view, head, signature).into());
             }
-            if let Some(((), signature)) = slot.nullifies.of(me) {
+            if let Some(((), signature)) = slot.nullifies.of(self.seat.me) {
                 out.send(to, Message::Nullify(view, signature).into());
             }
-            if let Some((head, signature)) = slot.finalizes.of(me) {
+        }
+        let open = View(status.base.0.saturating_add(1));
+        for (view, slot) in self.views.from(open).rev().take(RESENT_FINAL_MAX) {
+            if let Some((head, signature)) = slot.finalizes.of(self.seat.me) {
                 out.send(to, Message::Finalize(view, head, signature).into());
+            }
+            let votes = !R::CONFIRMS && slot.is_over();
+            if let Some((head, signature)) = slot.votes.of(self.seat.me).filter(|_| votes) {
+                out.send(to, Message::Vote(view, head, signature).into());
             }
         }
     }

@@ -64,6 +64,7 @@ impl<R: Rules> Notary<R> {
                 self.restore(entry, batch.unwrap_or_else(Batch::empty), out);
             }
         }
+        self.since = self.view;
         let base = self.views.base().0;
         let said: Vec<_> = self.views.from(base.next()).map(|(v, slot)| (v, slot.mine)).collect();
         for (view, mine) in said {

@@ -113,6 +113,8 @@ pub struct Notary<R: Rules> {
     rotation: Rotation,
     came_back: bool,
     view: View,
+    /// The view in which it began, or came back: it votes in none below, of which it may have forgotten.
+    since: View,
     views: Views,
     /// The drafts above the ledger, whose end is its root.
     chain: Chain,
@@ -144,6 +146,7 @@ impl<R: Rules> Protocol for Notary<R> {
             rotation: Rotation::new(params.leaders, &seat.committee),
             came_back: !saved.records.is_empty() || saved.head.height > Height::GENESIS,
             view: base.next(),
+            since: base.next(),
             views: Views::new(base, saved.head, seat.committee.size()),
             chain: Chain::new(saved.head),
             pending,
@@ -154,7 +157,7 @@ impl<R: Rules> Protocol for Notary<R> {
             restored,
             sync: Sync::new(&seat, params.delta.times(2)),
             fetch: Fetch::new(seat.me, params.delta),
-            pulse: Pulse::new(&seat, params.delta),
+            pulse: Pulse::new(&seat, params.delta.times(2)),
             rules: PhantomData,
             setup,
             seat,

@@ -12,6 +12,7 @@ use super::{
     Asked, Notary, Pending, Rules, Timer,
     log::Entry,
     message::{Finality, Message, Notarization, Nullification, Proposal, head_statement},
+    views::Slot,
 };
 use crate::kit::{Certificate, Draft, Gap, Way, chain::DEPTH_MAX, chain::WAY_MAX};
 
@@ -22,6 +23,7 @@ impl<R: Rules> Notary<R> {
             || self.advances(out)
             || self.asks(now, out)
             || self.votes(now, out)
+            || self.votes_late(now, out)
             || self.contradicts(out)
         {}
         self.watch(now, out);
@@ -131,14 +133,43 @@ impl<R: Rules> Notary<R> {
         if !self.has(now, notarized, parent, out) {
             return false;
         }
-        if proposal.draft.producer != self.seat.me {
-            self.save_draft(view, &proposal.draft, out);
+        self.vote(view, &proposal.draft.clone(), out);
+        true
+    }
+
+    /// Minimmit's votes make blocks final: one who comes to a notarization without having voted, for its
+    /// certificate was faster than the proposal, votes for that block once it is here.
+    fn votes_late(&mut self, now: Time, out: &mut Effects<Self>) -> bool {
+        if R::CONFIRMS {
+            return false;
+        }
+        let unvoted = |(view, slot): (View, &Slot)| {
+            let free = slot.mine.voted.is_none() && R::may_vote(&slot.mine);
+            let head = slot.notarizations.first().map(|notarization| notarization.head)?;
+            free.then_some((view, head))
+        };
+        let first = self.since.max(self.views.base().0.next());
+        let below = self.views.from(first).take_while(|&(view, _)| view < self.view);
+        let late: Vec<_> = below.filter_map(unvoted).collect();
+        for (view, head) in late {
+            if self.has(now, view, head, out)
+                && let Some(draft) = self.chain.get(&head.digest).cloned()
+            {
+                self.vote(view, &draft, out);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn vote(&mut self, view: View, draft: &Draft, out: &mut Effects<Self>) {
+        let head = draft.head();
+        if draft.producer != self.seat.me {
+            self.save_draft(view, draft, out);
         }
         self.views.slot(view).mine.voted = Some(head);
         self.journal.save(view.0, Entry::Voted { view, head }, None, out);
-        let signature = out.sign(&head_statement(&self.seat.committee, R::VOTE, view, head));
-        out.broadcast(Message::Vote(view, head, signature).into());
-        true
+        self.say_vote(view, head, out);
     }
 
     /// M 8.6: the block that it voted for cannot be made final any more.
