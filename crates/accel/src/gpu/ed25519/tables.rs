@@ -4,7 +4,7 @@
 //! 1 MB in the others. The CPU adds and encodes, the device decodes: so no field arithmetic stands here.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -34,10 +34,10 @@ const FRESH_MAX: usize = 4;
 /// Which keys have tables, and how often the others were seen.
 #[derive(Debug)]
 pub struct Tables {
-    slots: HashMap<PublicKey, Slot>,
+    slots: BTreeMap<PublicKey, Slot>,
     /// The numbers of tables that fit the device and belong to no key.
     free: Vec<u32>,
-    counts: Mutex<HashMap<PublicKey, u32>>,
+    counts: Mutex<BTreeMap<PublicKey, u32>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Tables {
     pub fn new(limbs: Limbs, bytes_max: u64) -> Self {
         let fit = (bytes_max / table_bytes(limbs)) as u32;
         let free = (BASE + 1..fit).rev().collect();
-        Self { slots: HashMap::new(), free, counts: Mutex::default() }
+        Self { slots: BTreeMap::new(), free, counts: Mutex::default() }
     }
     /// How many keys have one.
     pub fn len(&self) -> usize {
