@@ -74,7 +74,7 @@ impl Samples {
         }
         made[..wanted].iter().cycle().take(count).cloned().collect()
     }
-    /// `count` messages of [`SHORT`] or [`LONG`] bytes.
+    /// `count` messages of `SHORT` or `LONG` bytes.
     pub fn messages(&mut self, count: usize, long: bool) -> Vec<&[u8]> {
         let bytes = if long { LONG } else { SHORT };
         // They overlap: each begins a byte after the one before.

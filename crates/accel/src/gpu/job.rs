@@ -18,7 +18,7 @@ pub enum Role {
         /// Whether it begins as zeros.
         zeroed: bool,
     },
-    /// Kept from batch to batch, and filled by [`Program::load`].
+    /// Kept from batch to batch, and filled by [`Program::load`](super::Program::load).
     Table,
 }
 

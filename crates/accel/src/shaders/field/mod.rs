@@ -11,7 +11,7 @@
 //! **Ranges.** A *tight* element has limbs of at most 2^width + 7, limb 0 of at most 2^width − 1 + 3·608 or
 //! 3·19, which is what three carries from the top come back as. A *loose* one may be as large as a tight one
 //! plus twice the largest limb. Each function says what it takes and gives, and is written with
-//! [`Term`]s, which check that no step can overflow. Only `fe_freeze` gives *the* limbs of a residue.
+//! terms that check that no step can overflow. Only `fe_freeze` gives *the* limbs of a residue.
 
 mod memory;
 mod product;
