@@ -59,6 +59,9 @@ impl fmt::Debug for Engine {
 impl Engine {
     /// Opens `adapter` with all its limits, and with the optional features that kernels can use.
     ///
+    /// Compiled kernels are kept from run to run by the drivers themselves. wgpu's own cache is not used: a
+    /// driver trusts what is in it, so it would have to be kept where nobody else can write.
+    ///
     /// # Errors
     /// When the driver refuses.
     pub fn open(adapter: &Adapter, options: Options) -> Result<Arc<Self>, Error> {
