@@ -52,12 +52,12 @@
 //! are in its log before a vote leaves. A certified block is so in the logs of f + 1 honest replicas.
 //!
 //! # Liveness
-//! Timeouts double, f + 1 of them pull the others along, and what a replica is behind in comes with any
-//! timeout or answer to one (certificates move views). After the network is timely an honest leader that is
-//! followed by one (two-chain: two; three-chain: three; HotStuff-2: one) more commits. **Round robin with
-//! crashed replicas can lack such a run for ever**: with n = 4 and one crash the three-chain commits nothing,
-//! and the two-chain half a block a view. That is the protocol's, not this program's; `leaders = "random"`
-//! escapes it.
+//! Waits grow until they suffice, f + 1 timeouts pull the others along, and what a replica is behind in comes
+//! with any timeout or answer to one (certificates move views). After the network is timely, four honest
+//! leaders in a row commit under the three-chain, three under the two-chain, two under HotStuff-2: the last
+//! collects the votes. **Round robin with crashed replicas can lack such a run for ever**: with n = 4 and one
+//! crash the three-chain commits nothing, and the two-chain half a block a view. That is the protocols', not
+//! this program's; `leaders = "random"` escapes it.
 //!
 //! # Deviations from the papers
 //! - A node without transactions is a *blank*: it has a view and a certificate, and adds no block to the
