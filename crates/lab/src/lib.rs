@@ -25,6 +25,7 @@ pub mod folder;
 pub mod host;
 pub mod manifest;
 pub mod process;
+pub mod profiles;
 pub mod record;
 pub mod report;
 pub mod runner;

@@ -54,7 +54,8 @@ pub fn finish(manifest: &mut Manifest, records: &[Record], wall_s: f64) {
     manifest.accelerator = accelerators.join("; ");
 }
 
-fn machine() -> Machine {
+/// The machine that this runs on.
+pub fn machine() -> Machine {
     let kind = RefreshKind::nothing()
         .with_cpu(CpuRefreshKind::nothing())
         .with_memory(MemoryRefreshKind::nothing().with_ram());

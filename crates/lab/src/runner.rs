@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc,
     },
@@ -14,13 +14,14 @@ use std::{
 };
 
 use anyhow::{Result, anyhow};
+use byzlab_accel::choice::{Devices, Picked};
 use byzlab_core::Accelerator;
 
 use crate::{
     experiment::Case,
     host::{self, Progress},
     record::Record,
-    spec::{self, Host},
+    spec::{self, AcceleratorKind, Host},
 };
 
 /// Hears how runs get on, from several threads.
@@ -31,6 +32,8 @@ pub trait Observer: Sync {
     fn goes_on(&self, case: &Case, progress: Progress);
     /// A run is over.
     fn ends(&self, case: &Case);
+    /// There is something to be told that is of no single run.
+    fn says(&self, _line: &str) {}
 }
 
 /// Runs `cases`, `jobs` simulations at once, then real clusters alone. Gives each record to `take`, in
@@ -45,7 +48,8 @@ pub fn run_all(
     observer: &dyn Observer,
     take: &mut dyn FnMut(Record) -> Result<()>,
 ) -> Result<()> {
-    let lab = Lab { cases, scratch, observer, accelerators: Mutex::default() };
+    let (devices, accelerators) = (host::devices(), Mutex::default());
+    let lab = Lab { cases, scratch, observer, devices, accelerators };
     let mut in_order = InOrder { next: 0, early: BTreeMap::new(), take };
     simulate(&lab, jobs, &mut in_order)?;
     for index in lab.indices_of(Host::Quic) {
@@ -107,13 +111,14 @@ struct Lab<'a> {
     cases: &'a [Case],
     scratch: &'a Path,
     observer: &'a dyn Observer,
-    /// One for each section and number of threads: they remember keys, and may hold threads.
+    devices: Devices,
+    /// One for each kind and number of threads: they remember keys, and may hold threads.
     accelerators: Mutex<Vec<Made>>,
 }
 
 /// An accelerator, and what it was made from.
 struct Made {
-    spec: spec::Accelerator,
+    kind: AcceleratorKind,
     threads: Option<usize>,
     accelerator: Arc<dyn Accelerator>,
 }
@@ -124,8 +129,8 @@ impl Lab<'_> {
     }
     fn run(&self, index: usize, threads: Option<usize>) -> Result<Record> {
         let case = &self.cases[index];
+        let accelerator = self.accelerator(&case.spec.accelerator, threads)?;
         self.observer.begins(case);
-        let accelerator = self.accelerator(&case.spec.accelerator, threads);
         let scratch = self.scratch.join(format!("run-{}", case.run));
         let tell = &mut |progress| self.observer.goes_on(case, progress);
         let run = AssertUnwindSafe(|| host::run(case, accelerator, &scratch, tell));
@@ -140,15 +145,20 @@ impl Lab<'_> {
         &self,
         spec: &spec::Accelerator,
         threads: Option<usize>,
-    ) -> Arc<dyn Accelerator> {
-        let mut known = self.accelerators.lock().expect("making one does not panic");
-        let same = |made: &&Made| made.spec == *spec && made.threads == threads;
+    ) -> Result<Arc<dyn Accelerator>> {
+        let mut known = self.accelerators.lock().unwrap_or_else(PoisonError::into_inner);
+        let (kind, threads) = (spec.kind, spec.threads.map(Into::into).or(threads));
+        let same = |made: &&Made| made.kind == kind && made.threads == threads;
         if let Some(made) = known.iter().find(same) {
-            return made.accelerator.clone();
+            return Ok(made.accelerator.clone());
         }
-        let accelerator = host::accelerator(spec, threads);
-        known.push(Made { spec: spec.clone(), threads, accelerator: accelerator.clone() });
-        accelerator
+        let Picked { accelerator, said } = host::accelerator(spec, threads, &self.devices)?;
+        // Once is enough, however many threads are asked for.
+        if !known.iter().any(|made| made.kind == kind) {
+            said.iter().for_each(|line| self.observer.says(line));
+        }
+        known.push(Made { kind, threads, accelerator: accelerator.clone() });
+        Ok(accelerator)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Progress on a terminal: one bar for everything, one for each run that goes on.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    sync::Mutex,
+    time::Duration,
+};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -59,6 +64,14 @@ impl Observer for Bars {
             bar.set_message(format!("{} transactions", progress.transactions));
             self.total.inc(parts.saturating_sub(*before));
             *before = parts.max(*before);
+        }
+    }
+    fn says(&self, line: &str) {
+        if self.all.is_hidden() {
+            // Nobody reads a closed stderr.
+            let _ = writeln!(io::stderr().lock(), "{line}");
+        } else {
+            let _ = self.all.println(line);
         }
     }
     fn ends(&self, case: &Case) {

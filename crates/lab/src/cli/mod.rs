@@ -1,8 +1,9 @@
 //! The `byzlab` command.
 //!
-//! Exit codes: 0 good; 1 a run found a violation, failed an expectation, or did not replay; 2 bad input,
-//! or something that could not be carried out. A closed pipe (`byzlab … | head`) is good.
+//! Exit codes: 0 good; 1 a run found a violation, failed an expectation or did not replay, or an accelerator
+//! was wrong; 2 bad input, or something that could not be carried out. A closed pipe (`byzlab … | head`) is good.
 
+mod accel;
 mod bars;
 mod committee;
 mod conform;
@@ -52,6 +53,7 @@ enum Command {
     Seat(seat::SeatArguments),
     Client(seat::ClientArguments),
     Ledger(ledger::Arguments),
+    Accel(accel::Arguments),
     /// Prints completions for a shell
     #[command(after_help = "Example: byzlab completions bash > /etc/bash_completion.d/byzlab")]
     Completions {
@@ -115,6 +117,7 @@ fn execute(command: Command, registry: &Registry) -> Result<Found> {
         Command::Seat(arguments) => seat::seat(&arguments, registry),
         Command::Client(arguments) => seat::client(&arguments, registry),
         Command::Ledger(arguments) => ledger::ledger(&arguments, registry),
+        Command::Accel(arguments) => accel::accel(&arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "byzlab", &mut script);

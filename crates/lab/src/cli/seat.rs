@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _, Write as _},
     net::SocketAddr,
     num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
+use byzlab_accel::choice::Picked;
 use byzlab_core::{
     Registry, Span, Time,
     host::{Arrivals, Load},
@@ -83,12 +84,15 @@ enum Durable {
 }
 
 pub(super) fn seat(arguments: &SeatArguments, registry: &Registry) -> Result<Found> {
-    let accelerator = spec::Accelerator { kind: arguments.accelerator, threads: arguments.threads };
-    let accelerator = host::accelerator(&accelerator, None);
+    let (kind, threads) = (arguments.accelerator, arguments.threads);
+    let asked = spec::Accelerator { kind, threads, ..spec::Accelerator::default() };
+    let Picked { accelerator, said } = host::accelerator(&asked, None, &host::devices())?;
     if arguments.supervised {
         byzlab_node::run_supervised(registry, accelerator)?;
         return Ok(Found::Good);
     }
+    // For whoever runs it; what is printed to stdout is for programs as well.
+    said.iter().for_each(|line| drop(writeln!(io::stderr().lock(), "{line}")));
     let given = |path: &Option<PathBuf>| path.clone().context("clap sees to it that it is given");
     let path = given(&arguments.committee)?;
     let deployment = Deployment::read(&path, registry)?;
@@ -122,7 +126,8 @@ pub(super) fn seat(arguments: &SeatArguments, registry: &Registry) -> Result<Fou
         workers: usize::from(arguments.workers.get()),
         udp_payload: arguments.udp_payload,
     };
-    say(&format!("replica {} of {}, {}\n", me.0, plan.addresses.len(), plan.entry.name))?;
+    let (of, protocol) = (plan.addresses.len(), plan.entry.name);
+    say(&format!("replica {} of {of}, {protocol}, {}\n", me.0, plan.accelerator.name()))?;
     byzlab_node::run_seat(plan)?;
     Ok(Found::Good)
 }
@@ -190,7 +195,7 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
         udp_payload: arguments.udp_payload,
     };
     let started = Instant::now();
-    let shows = std::io::stderr().is_terminal() && !arguments.json;
+    let shows = io::stderr().is_terminal() && !arguments.json;
     let mut tell = |p: byzlab_node::Progress| {
         if shows {
             eprintln!("{:5.1} s  {} transactions", p.at.as_secs_f64(), p.committed);

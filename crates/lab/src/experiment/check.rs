@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use crate::{
     process,
+    profiles,
     spec::{Edit, Fault, FaultKind, Host, Latency, Problem, Source, Spec},
 };
 
@@ -77,6 +78,7 @@ pub(super) fn check(spec: &Spec, registry: &Registry) -> Result<Vec<Chosen>, Wro
     check_load(spec)?;
     check_latency(spec)?;
     check_hosts(spec)?;
+    check_model(spec)?;
     let chosen = protocols(spec, registry)?;
     let programs = chosen.iter().any(|c| c.entry.name == process::ENTRY.name);
     ensure(!(spec.quic.processes && programs), &["quic", "processes"], || {
@@ -192,6 +194,14 @@ fn check_hosts(spec: &Spec) -> Checked {
     let payload = spec.quic.udp_payload;
     ensure((1200..=6000).contains(&payload), &["quic", "udp_payload"], || {
         format!("a payload of {payload} bytes; 1200 to 6000 are possible")
+    })
+}
+
+fn check_model(spec: &Spec) -> Checked {
+    let Some(name) = &spec.accelerator.model else { return Ok(()) };
+    let known = spec.accelerator.profiles.contains_key(name) || profiles::builtin(name).is_some();
+    ensure(known, &["accelerator", "model"], || {
+        format!("no machine is called `{name}`: there are {}", profiles::known())
     })
 }
 

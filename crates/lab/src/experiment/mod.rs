@@ -4,7 +4,7 @@
 
 mod check;
 
-use std::{slice, sync::Arc};
+use std::{path::Path, slice, sync::Arc};
 
 use byzlab_core::{Entry, Registry};
 use indexmap::IndexMap;
@@ -15,6 +15,7 @@ pub use check::RUNS_MAX;
 use check::{Chosen, Wrong, check};
 
 use crate::{
+    profiles,
     record::Identity,
     spec::{Edit, Host, OneOrMany, Problem, Source, Spec},
 };
@@ -81,7 +82,10 @@ impl Experiment {
     /// Reads an experiment file, makes the edits of the command line, and resolves what comes out.
     pub fn load(source: &Source, edits: &[Edit], registry: &Registry) -> Result<Self, Problem> {
         toml::from_str::<Spec>(source.text()).map_err(|e| source.toml_problem(&e))?;
-        let plain = source.table()?;
+        let mut plain = source.table()?;
+        let folder = Path::new(source.name()).parent().unwrap_or(Path::new(""));
+        profiles::fetch(&mut plain, edits, folder)
+            .map_err(|why| source.problem(&["accelerator", "model"], why))?;
         interpret(&plain, registry).map_err(|wrong| wrong.shown_in(source))?;
         let table = edited(&plain, edits, registry)?;
         let (mut spec, chosen) =

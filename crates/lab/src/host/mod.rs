@@ -1,13 +1,16 @@
 //! From a [`Case`] to its [`Record`], on the host that the case names.
 
+mod pick;
 pub mod quic;
 pub mod sim;
+
+pub use pick::{accelerator, devices};
 
 use std::{path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result};
 use byzlab_core::{
-    Accelerator, Reference, Span, Time,
+    Accelerator, Span, Time,
     host::{Arrivals, Load},
 };
 
@@ -15,7 +18,7 @@ use crate::{
     experiment::Case,
     process::Bound,
     record::{Checkpoint, Record},
-    spec::{self, AcceleratorKind, Host, Spec},
+    spec::{Host, Spec},
 };
 
 /// The rate of an open loop for which the file gives none, in transactions a second.
@@ -73,16 +76,6 @@ pub fn describe(case: &Case) -> String {
         case.seed,
         point.concat()
     )
-}
-
-/// The accelerator that a file asks for, on `threads` threads if the file does not say.
-pub fn accelerator(spec: &spec::Accelerator, threads: Option<usize>) -> Arc<dyn Accelerator> {
-    match spec.kind {
-        AcceleratorKind::Reference => Arc::new(Reference),
-        AcceleratorKind::Cpu => {
-            Arc::new(byzlab_accel::Cpu::new(spec.threads.map(Into::into).or(threads)))
-        }
-    }
 }
 
 /// What each client of a spec sends.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use byzlab_core::{Accelerator, ReplicaId, Time, outcome::Outcome};
+use byzlab_core::{Accelerator, Profile, ReplicaId, Time, outcome::Outcome};
 use byzlab_sim::{
     Bandwidth, Clients, Delay, Fault, Matrix, MempoolLimit, Mining, Network, Peers, Scenario,
     Stabilisation, Stop, Trace, TraceEvent,
@@ -14,6 +14,7 @@ use super::{Progress, hash_power, load, moment};
 use crate::{
     experiment::Case,
     process,
+    profiles,
     record::Checkpoint,
     spec::{self, FaultKind, Host, Latency, LatencyTable},
 };
@@ -73,6 +74,7 @@ pub fn scenario(case: &Case, accelerator: Arc<dyn Accelerator>) -> Result<Scenar
     scenario.client_signatures = spec.cluster.client_signatures;
     scenario.network = network(&spec.network)?;
     scenario.cpu = spec.cpu.model();
+    scenario.proving = proving(&spec.accelerator)?;
     scenario.clients = Clients { count: spec.load.clients.into(), load: load(spec) };
     scenario.mining = Mining { hash_power: hash_power(spec) };
     scenario.faults = faults(case)?;
@@ -84,6 +86,13 @@ pub fn scenario(case: &Case, accelerator: Arc<dyn Accelerator>) -> Result<Scenar
     scenario.progress_within = spec.check.progress_within;
     scenario.accelerator = accelerator;
     Ok(scenario)
+}
+
+/// The machine whose cost is charged for proving, if one is named.
+fn proving(spec: &spec::Accelerator) -> Result<Option<Arc<Profile>>> {
+    let Some(name) = &spec.model else { return Ok(None) };
+    let profile = spec.profiles.get(name).cloned().or_else(|| profiles::builtin(name));
+    Ok(Some(Arc::new(profile.with_context(|| format!("no machine is called `{name}`"))?)))
 }
 
 fn network(spec: &spec::Network) -> Result<Network> {

@@ -25,7 +25,7 @@ impl Edit {
                 .note("write --set key=value, like --set load.rate=500")
         })?;
         let (key, value) = (key.trim(), value.trim());
-        if key.is_empty() || key.split('.').any(|step| step.trim().is_empty()) {
+        if steps(key).iter().any(String::is_empty) {
             return Err(Problem::new(format!("`--set {text}` has an empty key")));
         }
         let document = toml::from_str::<Table>(&format!("value = {value}")).ok();
@@ -35,10 +35,25 @@ impl Edit {
     }
     /// Makes the assignment in `table`. Tables on the way are made where there are none.
     pub fn apply(&self, table: &mut Table) -> Result<(), Problem> {
-        let steps: Vec<&str> = self.key.split('.').map(str::trim).collect();
+        let steps = steps(&self.key);
+        let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
         set_in_table(table, &steps, &self.value)
             .map_err(|why| Problem::new(format!("cannot set `{}`: {why}", self.key)))
     }
+}
+
+/// The steps of a dotted key. One in quotes may have dots itself, as the keys of `[sweep]` do.
+fn steps(key: &str) -> Vec<String> {
+    let mut steps = vec![String::new()];
+    let mut quoted = false;
+    for c in key.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            '.' if !quoted => steps.push(String::new()),
+            c => steps.last_mut().expect("there is one").push(c),
+        }
+    }
+    steps.iter().map(|step| step.trim().to_owned()).collect()
 }
 
 fn set_in_table(table: &mut Table, steps: &[&str], value: &Value) -> Result<(), String> {
@@ -112,6 +127,7 @@ mod tests {
         assert_eq!(edited("", "a=[1, 2]").unwrap(), "a = [1, 2]\n");
         assert_eq!(edited("", "a=40ms").unwrap(), "a = \"40ms\"\n");
         assert_eq!(edited("", "a=\"x\"").unwrap(), "a = \"x\"\n");
+        assert_eq!(edited("", "s.\"a.b\"=[1]").unwrap(), "[s]\n\"a.b\" = [1]\n");
         let smuggled = Edit::parse("a=1\nb = 2").unwrap();
         assert_eq!(smuggled.value, Value::String("1\nb = 2".into()));
     }

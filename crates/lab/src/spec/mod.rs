@@ -16,10 +16,11 @@
 //! | `[[fault]]` | what is done to the cluster, and when |
 //! | `[stop]` | when a run ends |
 //! | `[quic]` | durability, one process a replica or one for all |
-//! | `[accelerator]` | what proves claims and hashes |
+//! | `accelerator` | what proves claims and hashes: `"auto"`, `"cpu"`, `"gpu"`, `"software"`, or a table |
 //! | `[sweep]` | dotted keys and the values that they take: every combination is a point |
 //! | `[[expect]]` | properties that runs are checked against |
 
+mod accelerator;
 mod edit;
 mod sections;
 mod source;
@@ -30,10 +31,9 @@ use byzlab_core::Span;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+pub use accelerator::{Accelerator, AcceleratorKind};
 pub use edit::Edit;
-pub use sections::{
-    Accelerator, AcceleratorKind, Cluster, Fault, FaultKind, Load, Mempool, Mining, Quic, Stop,
-};
+pub use sections::{Cluster, Fault, FaultKind, Load, Mempool, Mining, Quic, Stop};
 pub use source::{FILE_BYTES_MAX, Problem, Source};
 pub use values::{OneOrMany, SEEDS_MAX, Seeds};
 pub use world::{Check, Cpu, CpuName, Latency, LatencyTable, MeasureName, Network, Stabilises};

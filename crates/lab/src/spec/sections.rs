@@ -1,10 +1,7 @@
 //! The sections that mean the same on every host.
 
-use std::num::NonZeroUsize;
-
 use byzlab_core::{Scheme, Span};
 use byzlab_node::plan::Durability;
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{Host, OneOrMany};
@@ -149,37 +146,6 @@ impl Default for Quic {
     fn default() -> Self {
         let udp_payload = byzlab_node::plan::UDP_PAYLOAD_LOOPBACK;
         Self { durability: Durability::Fsync, processes: false, udp_payload, keep_ledgers: false }
-    }
-}
-
-/// `[accelerator]`: what proves claims and hashes. Changes how long a run takes, never what it gives.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Accelerator {
-    /// `"cpu"` or `"reference"`, the plain one that others are held against.
-    pub kind: AcceleratorKind,
-    /// Threads; absent: one a core, shared by the runs that go on at once.
-    pub threads: Option<NonZeroUsize>,
-}
-
-/// Which accelerator.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum AcceleratorKind {
-    /// Many at once on the processor.
-    #[default]
-    Cpu,
-    /// One after another by the plainest code.
-    Reference,
-}
-
-impl AcceleratorKind {
-    /// Its name in files and on the command line.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Cpu => "cpu",
-            Self::Reference => "reference",
-        }
     }
 }
 

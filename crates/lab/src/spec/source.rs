@@ -41,6 +41,10 @@ impl Source {
     pub fn new(name: &str, text: &str) -> Self {
         Self { name: name.into(), text: text.into() }
     }
+    /// What the file is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
     /// The text.
     pub fn text(&self) -> &str {
         &self.text

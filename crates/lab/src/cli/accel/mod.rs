@@ -1,0 +1,189 @@
+//! `byzlab accel`: what this machine computes with, whether it is right, and what it costs.
+//!
+//! In this order, and no further than it is good: the adapters; every answer held against the plainest code
+//! there is; what each kind of work costs on the CPU and on the adapter; from which sizes the adapter pays;
+//! and with `--bench` the time of every width. `--json` and `--out` give all of it as one JSON object, whose
+//! `profile` a simulation can charge (`accelerator.model = "FILE.json"`).
+
+mod bench;
+mod report;
+
+use std::{fs, num::NonZeroUsize, path::PathBuf, sync::Arc, time::SystemTime};
+
+use anyhow::{Context as _, Result, anyhow};
+use byzlab_accel::{
+    Cpu,
+    choice::{Samples, WallClock, differences, measure},
+    gpu::{self, Adapter, Error, Gpu, Select},
+};
+use byzlab_core::{Accelerator as _, Costs, Profile, Work};
+use clap::Args;
+
+use super::{Found, say};
+use crate::{host, manifest};
+use report::{Built, Checked, Crossover, Opened, Report};
+
+/// Random signatures that answers are compared on; with `--bench`, ten times as many.
+const RANDOM: usize = 200;
+/// The widest call of a bench, and its growth from width to width.
+const WIDEST: u64 = 1 << 16;
+const GROWTH: u64 = 4;
+/// The bytes of an item for which crossovers are told: those of the short items that are measured.
+const ITEM_BYTES: u64 = 96;
+/// Hundredths of the CPU's time below which a call goes to the GPU.
+const TO_GPU: u64 = byzlab_accel::choice::judge::TO_GPU;
+
+/// Shows what computes here: adapters, self-test, costs, and from which sizes a GPU pays
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 1 if an answer is wrong. Correctness comes first: nothing wrong is timed.\n\
+                        Costs are kept in $BYZLAB_CACHE, or byzlab in $XDG_CACHE_HOME or ~/.cache."
+)]
+pub(super) struct Arguments {
+    /// The adapter to look at, by a part of its name [default: the best GPU, or a software adapter]
+    #[arg(long, value_name = "NAME")]
+    adapter: Option<String>,
+    /// Only lists the adapters
+    #[arg(long, conflicts_with_all = ["bench", "fresh"])]
+    list: bool,
+    /// Times every kind of work at every width, CPU beside GPU
+    #[arg(long)]
+    bench: bool,
+    /// The widest call that is timed [default: 65536]; costs measured with a bound are not kept
+    #[arg(long, value_name = "ITEMS", value_parser = clap::value_parser!(u64).range(1..=1 << 26))]
+    widest: Option<u64>,
+    /// Measures costs anew though they are kept from before
+    #[arg(long)]
+    fresh: bool,
+    /// Threads of the CPU [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Prints one JSON object, and nothing else
+    #[arg(long)]
+    json: bool,
+    /// Writes the JSON object to a file, which must not exist
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn accel(arguments: &Arguments) -> Result<Found> {
+    if let Some(path) = &arguments.out
+        && path.exists()
+    {
+        return Err(anyhow!("{} exists; results are never overwritten", path.display()));
+    }
+    let adapters = gpu::adapters();
+    let adapter = match &arguments.adapter {
+        Some(name) => Some(gpu::select(Select::Named(name))?),
+        None => adapters.first().cloned(),
+    };
+    let mut report = Report {
+        byzlab: env!("CARGO_PKG_VERSION").to_owned(),
+        built: Built::this(),
+        taken: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        machine: manifest::machine(),
+        adapters: adapters.iter().map(report::Listed::of).collect(),
+        ..Report::default()
+    };
+    if !arguments.list {
+        look(arguments, adapter.as_ref(), &mut report)?;
+    }
+    let json = serde_json::to_string_pretty(&report)? + "\n";
+    if let Some(path) = &arguments.out {
+        fs::write(path, &json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    say(&if arguments.json { json } else { report::in_words(&report) })?;
+    Ok(Found::good_if(report.is_good()))
+}
+
+/// Everything beyond the list.
+fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -> Result<()> {
+    let random = if arguments.bench { 10 * RANDOM } else { RANDOM };
+    let cpu = Arc::new(Cpu::new(arguments.threads.map(Into::into)));
+    report.cpu = Some(checked(cpu.name(), differences(&*cpu, random)));
+    let devices = host::devices();
+    let gpu = match adapter.map(|adapter| devices.open(adapter, &cpu)) {
+        None => None,
+        Some(Ok(gpu)) => Some(gpu),
+        Some(Err(Error::Wrong(what))) => {
+            let name = adapter.map(ToString::to_string).unwrap_or_default();
+            report.gpu = Some(checked(name, Err(what)));
+            None
+        }
+        Some(Err(error)) => {
+            let name = adapter.map(ToString::to_string).unwrap_or_default();
+            return Err(anyhow!("{name} does not open: {error}"));
+        }
+    };
+    if let Some(gpu) = &gpu {
+        report.opened = Some(Opened::of(&gpu.info()));
+        let found = differences(&**gpu, random);
+        report.gpu = Some(checked(report.adapter_name(), found.and_then(|n| unfallen(gpu, n))));
+    }
+    if !report.is_good() {
+        return Ok(());
+    }
+    let (profile, said) = match &gpu {
+        Some(gpu) => devices
+            .profile(gpu, &cpu, arguments.fresh, arguments.widest)
+            .map_err(|why| anyhow!(why))?,
+        None => (alone(&cpu, arguments.widest)?, Vec::new()),
+    };
+    report.notes = said;
+    report.crossovers = crossovers(&profile);
+    report.profile = Some(profile);
+    if arguments.bench {
+        report.bench = bench::run(&cpu, gpu.as_deref(), widths(arguments.widest))?;
+        report.limits = bench::limits(report.opened.as_ref());
+    }
+    if let Some(gpu) = &gpu {
+        let stats = gpu.stats();
+        (report.mismatches, report.rechecked) = (stats.mismatches, stats.rechecked);
+        (report.taken_over, report.late) = (stats.fallbacks, gpu.failure().map(|e| e.to_string()));
+    }
+    Ok(())
+}
+
+fn checked(name: String, found: Result<usize, String>) -> Checked {
+    let (compared, difference) = match found {
+        Ok(compared) => (compared, None),
+        Err(difference) => (0, Some(difference)),
+    };
+    Checked { name, compared, difference }
+}
+
+/// An answer that the CPU gave in the adapter's place says nothing about the adapter.
+fn unfallen(gpu: &Gpu, compared: usize) -> Result<usize, String> {
+    match (gpu.failure(), gpu.stats().fallbacks) {
+        (Some(error), _) => Err(error.to_string()),
+        (None, 0) => Ok(compared),
+        (None, calls) => Err(format!("the CPU had to answer {calls} calls in its place")),
+    }
+}
+
+/// The costs of a CPU by itself.
+fn alone(cpu: &Arc<Cpu>, widest: Option<u64>) -> Result<Profile> {
+    let (clock, mut samples) = (WallClock::default(), Samples::new(1 << 12));
+    let costs: Costs = measure(&**cpu, &clock, &mut samples, widest.unwrap_or(u64::MAX))
+        .map_err(|why| anyhow!(why))?;
+    Ok(Profile { about: cpu.name(), cpu: costs, gpu: None })
+}
+
+/// From which size each kind of work goes to the adapter.
+fn crossovers(profile: &Profile) -> Vec<Crossover> {
+    if profile.gpu.is_none() {
+        return Vec::new();
+    }
+    let one = |work| {
+        let bytes = if work == Work::Nonces { 0 } else { ITEM_BYTES };
+        let at = |percent| profile.crossover(work, bytes, percent, 1 << 32);
+        Crossover { work, item_bytes: bytes, even_at: at(100), to_gpu_from: at(TO_GPU) }
+    };
+    Work::ALL.map(one).into()
+}
+
+fn widths(widest: Option<u64>) -> Vec<u64> {
+    let widest = widest.unwrap_or(WIDEST);
+    let grows = |width: &u64| width.checked_mul(GROWTH);
+    std::iter::successors(Some(1), grows).take_while(|&width| width <= widest).collect()
+}
