@@ -32,7 +32,7 @@ pub fn builtin(name: &str) -> Option<Profile> {
     }
     let cores = name.strip_prefix("cores-")?.parse::<u64>().ok()?;
     (1..=CORES_MAX).contains(&cores).then(|| Profile {
-        about: format!("{cores} cores of a 2023 server"),
+        about: format!("{cores} core{} of a 2023 server", if cores == 1 { "" } else { "s" }),
         cpu: cores_of_a_server(cores),
         gpu: None,
     })

@@ -211,6 +211,7 @@ fn help_protocols_keys_and_committees() {
         "seat",
         "client",
         "ledger",
+        "accel",
         "completions",
     ] {
         let output = byzlab(&dir, &[command, "--help"]);
@@ -244,4 +245,135 @@ fn help_protocols_keys_and_committees() {
     let double =
         ["committee", "--protocol=central", "0.key.pub@127.0.0.1:1", "0.key.pub@127.0.0.1:5"];
     assert!(stderr(&byzlab(&dir, &double)).contains("have one key"));
+}
+
+/// The command on a machine without any adapter, or with those that there are.
+fn on_machine(dir: &TempDir, arguments: &[&str], adapters: bool) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_byzlab"));
+    if !adapters {
+        command.env("VK_DRIVER_FILES", "/dev/null");
+    }
+    command.args(arguments).current_dir(dir.path()).env("BYZLAB_CACHE", "cache");
+    command.output().expect("the program starts")
+}
+
+#[test]
+fn accelerators_without_an_adapter() {
+    let dir = with_file(TINY);
+    let run = |kind: &str, out: &str| {
+        let set = format!("accelerator={kind}");
+        let arguments = ["run", "tiny.toml", "--json", "--set", "seeds=1", "--set", &set];
+        on_machine(&dir, &[&arguments[..], &["--out", out]].concat(), false)
+    };
+    let digests = |output: &Output| -> Vec<serde_json::Value> {
+        assert_eq!(code(output), 0, "{}", stderr(output));
+        let object = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        stdout(output).lines().map(|line| object(line)["trace_digest"].clone()).collect()
+    };
+    let cpu = run("cpu", "a");
+    assert_eq!(stderr(&cpu), "");
+    let auto = run("auto", "b");
+    assert_eq!(digests(&auto), digests(&cpu));
+    assert_eq!(digests(&run("reference", "c")), digests(&cpu));
+    let said = stderr(&auto);
+    assert_eq!(said.lines().count(), 1, "one line, however many runs and threads: {said}");
+    assert!(said.contains("does everything: no GPU; found: no adapter at all"), "{said}");
+    for (kind, lacks) in [("gpu", "no GPU"), ("software", "no software adapter")] {
+        let output = run(kind, "d");
+        let said = stderr(&output);
+        assert_eq!(code(&output), 2, "{said}");
+        assert!(said.contains(&format!("{lacks}; found: no adapter at all")), "{said}");
+        assert!(said.contains(&format!("the accelerator \"{kind}\"")), "{said}");
+        assert!(!dir.path().join("d").exists(), "nothing is written");
+    }
+    let said = stderr(&run("quantum", "d"));
+    assert!(said.contains("quantum") && said.contains("software"), "{said}");
+}
+
+#[test]
+fn accel_without_an_adapter() {
+    let dir = tempfile::tempdir().unwrap();
+    let accel = |arguments: &[&str]| on_machine(&dir, &[&["accel"], arguments].concat(), false);
+    let list = accel(&["--list"]);
+    assert_eq!(code(&list), 0);
+    assert!(stdout(&list).contains("everything is done by the CPU"), "{}", stdout(&list));
+    let all = accel(&["--bench", "--widest", "4", "--threads", "1", "--out", "here.json"]);
+    assert_eq!(code(&all), 0, "{}", stderr(&all));
+    assert!(stdout(&all).contains("right    cpu (1 thread"), "{}", stdout(&all));
+    let text = fs::read_to_string(dir.path().join("here.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["bench"].as_array().unwrap().len(), 5 * 2, "widths 1 and 4");
+    assert!(report["gpu"].is_null() && report["cpu"]["compared"].as_u64() > Some(1_000));
+    assert!(report["profile"]["cpu"]["nonces"]["item_ps"].as_u64() > Some(0));
+    // What was recorded can be charged, and the results do without the file.
+    fs::write(dir.path().join("tiny.toml"), TINY).unwrap();
+    let charged = ["run", "tiny.toml", "--set", "accelerator.model=here.json", "--out", "r"];
+    let output = on_machine(&dir, &charged, false);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let records = timeless(&dir.path().join("r"));
+    let name = &records[0].summary.accelerator;
+    assert!(name.contains("charged as cpu (1 thread"), "{name}");
+    fs::remove_file(dir.path().join("here.json")).unwrap();
+    assert_eq!(code(&byzlab(&dir, &["replay", "r"])), 0);
+    fs::write(dir.path().join("here.json"), "{}").unwrap();
+    for (arguments, why) in [
+        (
+            &["accel", "--adapter", "Card 9000"][..],
+            "no adapter named \"Card 9000\"; found: no adapter",
+        ),
+        (&["accel", "--out", "here.json"], "never overwritten"),
+        (&["accel", "--widest", "0"], "0 is not in"),
+        (&["run", "tiny.toml", "--set", "accelerator.model=here.json"], "missing field `profile`"),
+        (
+            &["run", "tiny.toml", "--set", "accelerator.model=there.json"],
+            "there.json: No such file",
+        ),
+        (&["run", "tiny.toml", "--set", "accelerator.model=h100"], "no machine is called `h100`"),
+    ] {
+        let output = on_machine(&dir, arguments, false);
+        assert_eq!(code(&output), 2, "{arguments:?}");
+        assert!(stderr(&output).contains(why), "{arguments:?}: {}", stderr(&output));
+    }
+    assert!(!dir.path().join("cache").exists(), "there was nothing to keep");
+}
+
+/// With a software adapter, the same runs have the same digests; over QUIC, it does what it is given.
+#[test]
+fn a_software_adapter_changes_nothing() {
+    if byzlab_accel::gpu::testing::software().is_none() {
+        return;
+    }
+    let dir = with_file(
+        &TINY
+            .replace("\"pow\"", "\"pbft\"")
+            .replace("spacing = \"100ms\"\ndifficulty = 40_000\nconfirmations = 4\n", ""),
+    );
+    let run = |kind: &str, host: &str| {
+        let sets = [
+            format!("accelerator={kind}"),
+            format!("host={host}"),
+            "seeds=1".into(),
+            "cluster.signatures=ed25519".into(),
+        ];
+        let sets = sets.iter().flat_map(|set| ["--set", set]);
+        let arguments: Vec<_> =
+            ["run", "tiny.toml", "--out", kind].into_iter().chain(sets).collect();
+        let output = on_machine(&dir, &arguments, true);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        timeless(&dir.path().join(kind))
+    };
+    let (cpu, software) = (run("cpu", "sim"), run("software", "sim"));
+    let digest = |r: &Record| r.summary.trace_digest.clone().unwrap();
+    assert!(cpu.iter().map(digest).eq(software.iter().map(digest)));
+    assert!(software[1].summary.accelerator.contains("software adapter"));
+    assert_eq!(code(&byzlab(&dir, &["replay", "software"])), 0);
+    fs::remove_dir_all(dir.path().join("software")).unwrap();
+    let real = run("software", "quic");
+    for record in &real {
+        assert!(record.summary.committed_transactions > 0 && record.is_good());
+        let figure = |name: &str| record.figures[name];
+        assert_eq!(figure("gpu_share_of_items"), 1.0, "{:?}", record.figures);
+        assert_eq!(figure("gpu_mismatches"), 0.0);
+        assert!(figure("proof_batch_mean_claims") >= 1.0 && figure("proof_wait_mean_us") > 0.0);
+    }
 }

@@ -39,6 +39,17 @@ pub enum Wanted {
     Software,
 }
 
+impl Wanted {
+    /// The adapter without which this is an error.
+    pub const fn adapter(self) -> Option<Select<'static>> {
+        match self {
+            Self::Gpu => Some(Select::Hardware),
+            Self::Software => Some(Select::Software),
+            Self::Auto | Self::Cpu => None,
+        }
+    }
+}
+
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -102,11 +113,10 @@ impl Devices {
     /// when it does not open or fails its self-test. `Auto` falls back to the CPU and says so.
     pub fn pick(&self, wanted: Wanted, threads: Option<usize>) -> Result<Picked, Error> {
         let cpu = Arc::new(Cpu::new(threads));
-        match wanted {
-            Wanted::Cpu => Ok(Picked { accelerator: cpu, said: Vec::new() }),
-            Wanted::Gpu => self.only(&gpu::select(Select::Hardware)?, cpu),
-            Wanted::Software => self.only(&gpu::select(Select::Software)?, cpu),
-            Wanted::Auto => Ok(self.auto(cpu)),
+        match wanted.adapter() {
+            Some(adapter) => self.only(&gpu::select(adapter)?, cpu),
+            None if wanted == Wanted::Auto => Ok(self.auto(cpu)),
+            None => Ok(Picked { accelerator: cpu, said: Vec::new() }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! `byzlab replay`.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
 use byzlab_core::{Registry, crypto::sha256};
@@ -13,7 +13,7 @@ use crate::{
     host,
     record::{Checkpoint, Record},
     runner,
-    spec::{Host, Source},
+    spec::{AcceleratorKind, Host, Source},
 };
 
 /// Runs the simulations of a results folder again and compares their digests
@@ -46,7 +46,11 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
             && arguments.run.is_none_or(|run| run == case.run)
             && old.iter().any(|record| record.run == case.run)
     };
-    let cases: Vec<Case> = experiment.cases.into_iter().filter(wanted).collect();
+    let mut cases: Vec<Case> = experiment.cases.into_iter().filter(wanted).collect();
+    // Whoever computed, the digest is the same; a replay needs no GPU.
+    for case in &mut cases {
+        Arc::make_mut(&mut case.spec).accelerator.kind = AcceleratorKind::Cpu;
+    }
     ensure!(!cases.is_empty(), "{} holds no such simulation", folder.path().display());
     let bars = Bars::new(&cases);
     let (mut text, mut differ) = (String::new(), 0);
@@ -81,7 +85,7 @@ fn event(case: &Case, old: &[u16], new: &[u16]) -> Result<String> {
         return Ok(String::new());
     };
     // Whoever computes, the event is the same.
-    let accelerator = std::sync::Arc::new(byzlab_accel::Cpu::new(Some(1)));
+    let accelerator = Arc::new(byzlab_accel::Cpu::new(Some(1)));
     let event = host::sim::event(case, accelerator, number as u64)?;
     let now = event.context("the event was there a moment ago")?;
     Ok(format!(

@@ -16,7 +16,7 @@ use super::{Found, bars::Bars, say, table};
 use crate::{
     experiment::Experiment,
     folder::{self, Folder},
-    manifest,
+    host, manifest,
     record::Record,
     report, runner,
     spec::{Edit, Problem, Source},
@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<Found> {
     let edits = arguments.set.iter().map(|set| Edit::parse(set));
     let edits = edits.collect::<Result<Vec<_>, Problem>>()?;
     let experiment = Experiment::load(&source, &edits, registry)?;
+    host::require(&experiment.cases)?;
     let folder = match &arguments.out {
         Some(path) => Folder::create(path)?,
         None => Folder::create_numbered(&experiment.spec.name)?,

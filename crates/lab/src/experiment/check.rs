@@ -6,8 +6,7 @@ use byzlab_core::{Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Si
 use toml::{Table, Value};
 
 use crate::{
-    process,
-    profiles,
+    process, profiles,
     spec::{Edit, Fault, FaultKind, Host, Latency, Problem, Source, Spec},
 };
 

@@ -4,7 +4,7 @@ mod pick;
 pub mod quic;
 pub mod sim;
 
-pub use pick::{accelerator, devices};
+pub use pick::{accelerator, devices, require};
 
 use std::{path::Path, sync::Arc, time::Instant};
 

@@ -3,10 +3,13 @@
 use std::{env, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result};
-use byzlab_accel::choice::{Devices, Picked};
+use byzlab_accel::{
+    choice::{Devices, Picked, Wanted},
+    gpu,
+};
 use byzlab_core::Reference;
 
-use crate::spec;
+use crate::{experiment::Case, spec};
 
 /// Names the folder for what is worth keeping between runs.
 const CACHE: &str = "BYZLAB_CACHE";
@@ -38,7 +41,23 @@ pub fn accelerator(
         return Ok(Picked { accelerator: Arc::new(Reference), said: Vec::new() });
     };
     let threads = spec.threads.map(Into::into).or(threads);
-    devices.pick(wanted, threads).with_context(|| {
-        format!("cannot use the accelerator \"{wanted}\" (\"auto\" and \"cpu\" need no adapter)")
-    })
+    devices.pick(wanted, threads).with_context(|| cannot(wanted))
+}
+
+/// Sees to it that the adapters which `cases` ask for are there, before anything runs or is written.
+///
+/// # Errors
+/// As [`accelerator`].
+pub fn require(cases: &[Case]) -> Result<()> {
+    for wanted in [Wanted::Gpu, Wanted::Software] {
+        let asks = |case: &Case| case.spec.accelerator.kind.wanted() == Some(wanted);
+        if let (true, Some(select)) = (cases.iter().any(asks), wanted.adapter()) {
+            gpu::select(select).with_context(|| cannot(wanted))?;
+        }
+    }
+    Ok(())
+}
+
+fn cannot(wanted: Wanted) -> String {
+    format!("cannot use the accelerator \"{wanted}\" (\"auto\" and \"cpu\" need no adapter)")
 }

@@ -13,8 +13,7 @@ use toml::Table;
 use super::{Progress, hash_power, load, moment};
 use crate::{
     experiment::Case,
-    process,
-    profiles,
+    process, profiles,
     record::Checkpoint,
     spec::{self, FaultKind, Host, Latency, LatencyTable},
 };

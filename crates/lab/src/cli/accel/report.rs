@@ -7,7 +7,7 @@ use byzlab_accel::{
     gpu::{Adapter, Info},
 };
 use byzlab_core::{Cost, Profile, Work};
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 
 use crate::folder::Machine;
@@ -201,7 +201,7 @@ pub(super) fn in_words(report: &Report) -> String {
 
 fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(head);
+    table.load_style(UTF8_FULL_CONDENSED).set_header(head);
     table
 }
 
