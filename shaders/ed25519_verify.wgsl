@@ -31,8 +31,9 @@ fn verify(
   if (i >= batch.count) { return; }
   let response = 2u * batch.count + i;
   var q = identity();
-  // The last turn, number 32, subtracts R.
-  for (var turn = 0u; turn <= 32u; turn++) {
+  // Turns 0 to 31 take a byte each; turn 32 subtracts R, and turn 33 takes all of it times 8. With one
+  // place for each formula, the code is as short as can be.
+  for (var turn = 0u; turn < 34u; turn++) {
     let byte = 31u - min(turn, 31u);
     let at = 8u * (byte & 3u);
     let k = scalars[i][byte >> 2u];
@@ -43,19 +44,20 @@ fn verify(
       k_below = scalars[i][(byte >> 2u) - 1u] >> 31u;
       s_below = columns[response][(byte >> 2u) - 1u] >> 31u;
     }
-    let halves = select(0u, 2u, turn < 32u);
+    let takes_byte = turn < 32u;
+    let halves = select(turn - 32u, 2u, takes_byte);
+    let doublings = select(3u, 4u, takes_byte);
     for (var half = 0u; half < halves; half++) {
-      for (var n = 0u; n < 4u; n++) { q = double(q); }
-      let of_key = digit(k, k_below, at + 4u - 4u * half, 4u);
+      for (var n = 0u; n < doublings; n++) { q = double(q); }
+      let of_key = select(0, digit(k, k_below, at + 4u - 4u * half, 4u), takes_byte);
       let multiple = load_projective(multiples[u32(abs(of_key)) * batch.count + i]);
       q = add_projective(extend(q), multiple, of_key > 0);
     }
-    let of_base = digit(s, s_below, at, 8u);
+    let of_base = select(0, digit(s, s_below, at, 8u), takes_byte);
     var summand = tables[u32(abs(of_base))];
     if (turn == 32u) { summand = points[i]; }
     q = add_affine(extend(q), load_affine(summand), turn == 32u || of_base < 0);
   }
-  for (var n = 0u; n < 3u; n++) { q = double(q); }
   let decoded = is_point(points[i]) && is_point(points[batch.count + i]);
   let holds = decoded && is_canonical(columns[response]) && is_identity(q);
   verdicts[i] = select(0u, 1u, holds);
