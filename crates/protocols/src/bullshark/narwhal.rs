@@ -25,6 +25,9 @@ impl Bullshark {
         out: &mut Effects<Self>,
     ) {
         let name = header.name();
+        if self.setup.is_oversized(&header.batch) {
+            return out.drop(from, "header", "its batch is over the limit");
+        }
         self.loom.hear(&header);
         if let Some(why) = self.refuses(&name) {
             out.drop(from, "header", why);

@@ -214,6 +214,9 @@ impl Mysticeti {
         out: &mut Effects<Self>,
     ) {
         let round = block.round;
+        if self.setup.is_oversized(&block.batch) {
+            return out.drop(from, "block", "its batch is over the limit");
+        }
         self.loom.hear(&block);
         match self.loom.dag.insert(block) {
             Insert::Accepted(accepted) => return self.go_on(now, accepted, out),
@@ -247,6 +250,10 @@ impl Mysticeti {
     ) {
         let mut accepted = Vec::new();
         for block in blocks {
+            if self.setup.is_oversized(&block.batch) {
+                out.drop(from, "fetched", "its batch is over the limit");
+                continue;
+            }
             self.loom.hear(&block);
             match self.loom.dag.insert(block) {
                 Insert::Accepted(more) => accepted.extend(more),

@@ -1,6 +1,6 @@
 //! Parameters, and what follows from them for a committee.
 
-use byzlab_core::{BatchLimit, BuildError, Committee, Span};
+use byzlab_core::{Batch, BatchLimit, BuildError, Committee, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +81,11 @@ impl Setup {
             },
             depth: u64::from(params.depth),
         })
+    }
+    /// Whether a batch is larger than any replica of this run makes one.
+    pub fn is_oversized(&self, batch: &Batch) -> bool {
+        let BatchLimit { transactions, bytes, .. } = self.batch;
+        batch.len() > transactions as usize || batch.byte_len() > bytes as usize
     }
 }
 

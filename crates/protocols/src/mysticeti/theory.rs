@@ -15,7 +15,8 @@ const MYSTICETI: Theory = Theory {
     resilience: Resilience::byzantine(3),
     responsive: Responsive::Always,
     view_change: ViewChange::None("the next leaders' rounds are under way; its slot is skipped"),
-    remark: "a round decides a block of every replica: leaders' after 3 δ, others' after 4 δ",
+    remark: "a round decides a block of every replica: leaders' after 3 δ, others' after 4 δ, or after \
+             5 δ where the next leader had its quorum without them",
     ..Theory::BLANK
 };
 
@@ -24,7 +25,7 @@ pub const THEORY: &[Theory] = &[
     MYSTICETI,
     Theory {
         variant: "leaders = 2",
-        remark: "a round decides a block of every replica: those of two leaders after 3 δ, others' after 4 δ",
+        remark: "as above, with two blocks of each round after 3 δ",
         ..MYSTICETI
     },
 ];
