@@ -17,6 +17,7 @@ pub const THEORY: &[Theory] = &[Theory {
     responsive: Responsive::Always,
     view_change: ViewChange::None("the rounds go on; the next anchor orders what it left"),
     remark: "an anchor every two rounds, 3n(n − 1) messages each: anchors after 6 δ, others of their round \
-             after 12 δ, of the round between after 9 δ",
+             after 12 δ, of the round between after 9 δ; a round later where the next one had its quorum \
+             without them",
     ..Theory::BLANK
 }];

@@ -15,8 +15,8 @@ const MYSTICETI: Theory = Theory {
     resilience: Resilience::byzantine(3),
     responsive: Responsive::Always,
     view_change: ViewChange::None("the next leaders' rounds are under way; its slot is skipped"),
-    remark: "a round decides a block of every replica: leaders' after 3 δ, others' after 4 δ, or after \
-             5 δ where the next leader had its quorum without them",
+    remark: "a round decides a block of every replica: leaders' after 3 δ, others' after 4 δ, or 5 δ where \
+             the next leader had its quorum without them",
     ..Theory::BLANK
 };
 
@@ -25,7 +25,8 @@ pub const THEORY: &[Theory] = &[
     MYSTICETI,
     Theory {
         variant: "leaders = 2",
-        remark: "as above, with two blocks of each round after 3 δ",
+        remark: "a round decides a block of every replica: those of two leaders after 3 δ, others' after 4 δ, or \
+                 5 δ where the next leaders had their quorum without them",
         ..MYSTICETI
     },
 ];
