@@ -32,7 +32,8 @@ fn run(text: &str) -> Result<Vec<Record>, Problem> {
     let experiment = Experiment::load(&source, &[], &byzlab::builtin())?;
     let scratch = tempfile::tempdir().unwrap();
     let run = |case| {
-        let accelerator = host::accelerator(&experiment.spec.accelerator, Some(1));
+        let picked = host::accelerator(&experiment.spec.accelerator, Some(1), &host::devices());
+        let accelerator = picked.unwrap().accelerator;
         host::run(case, accelerator, scratch.path(), &mut |_| {}).unwrap()
     };
     Ok(experiment.cases.iter().map(run).collect())

@@ -16,7 +16,8 @@ fn run(edits: &[&str]) -> Vec<Record> {
     let mine = experiment.cases.iter().filter(|case| case.entry.name == "unanimous");
     let scratch = std::env::temp_dir().join(format!("unanimous-{}", std::process::id()));
     let run = |case| {
-        let accelerator = host::accelerator(&experiment.spec.accelerator, Some(1));
+        let picked = host::accelerator(&experiment.spec.accelerator, Some(1), &host::devices());
+        let accelerator = picked.expect("an accelerator").accelerator;
         host::run(case, accelerator, &scratch, &mut |_| {}).expect("a run")
     };
     mine.map(run).collect()
