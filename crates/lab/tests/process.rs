@@ -44,7 +44,7 @@ fn python() -> bool {
     let there = Command::new("python3").arg("--version").stdout(Stdio::null()).status();
     let there = there.is_ok_and(|status| status.success());
     if !there {
-        println!("skipped: there is no python3 here");
+        eprintln!("skipped: there is no python3 here");
     }
     there
 }
@@ -157,7 +157,7 @@ fn alive(mark: &str) -> usize {
 #[test]
 fn no_child_outlives_its_run() {
     if !Path::new("/proc/self/cmdline").exists() {
-        println!("skipped: there is no /proc here");
+        eprintln!("skipped: there is no /proc here");
         return;
     }
     let mark = format!("byzlab-children-of-{}", std::process::id());

@@ -1,5 +1,7 @@
 //! How claims are proven: many replicas' in one call, whoever computes; and what that is charged.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 mod common;
 
 use std::{
