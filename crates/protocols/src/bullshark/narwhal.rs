@@ -139,9 +139,11 @@ impl Bullshark {
         out: &mut Effects<Self>,
     ) {
         let last = self.loom.last.as_ref().map(|last| last.name());
-        let Some(votes) = self.votes.as_mut().filter(|_| last == Some(header)) else {
-            return out.drop(from, "vote", "not for the last header, or not needed");
-        };
+        if last != Some(header) {
+            return out.drop(from, "vote", "not for the last header");
+        }
+        // More than a quorum may vote.
+        let Some(votes) = self.votes.as_mut() else { return };
         if let Some(certificate) = votes.add(from, header.digest, signature) {
             out.broadcast(Message::Certificate(header, Arc::new(certificate)));
         }
