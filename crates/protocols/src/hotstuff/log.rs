@@ -2,7 +2,8 @@
 //!
 //! Before a vote, a proposal or a timeout leaves: the views in which it did so, the lock and the highest
 //! certificate; before a vote also the block. So a replica that comes back votes as it did, and a certified
-//! block survives a crash of everyone. Now and then, and when it comes back, the log is compacted to the
+//! block survives a crash of everyone. What it entered its view by is saved too: perhaps nobody else has it,
+//! and then only this replica can bring the others there. Now and then, and when it comes back, the log is compacted to the
 //! last state and the blocks above the ledger.
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::{
     HotStuff,
     rules::{Finality, Qc, Rule},
 };
-use crate::kit::Draft;
+use crate::kit::{Draft, TimeoutCertificate};
 
 /// After how many records the log is compacted.
 const RECORDS_MAX: u32 = 256;
@@ -28,7 +29,15 @@ enum Entry {
     /// shared with the batch and not copied.
     Block { height: Height, parent: Digest, producer: ReplicaId, root: Digest },
     /// What binds it; the last one counts.
-    State { voted: View, proposed: View, prepared: View, lock: View, high: Arc<Qc> },
+    State {
+        voted: View,
+        proposed: View,
+        prepared: View,
+        lock: View,
+        high: Arc<Qc>,
+        timeout: Option<Arc<TimeoutCertificate>>,
+        decision: Option<Arc<Qc>>,
+    },
 }
 
 fn block_records(draft: &Draft) -> [Record; 2] {
@@ -40,7 +49,9 @@ fn block_records(draft: &Draft) -> [Record; 2] {
 impl HotStuff {
     fn state(&self) -> Record {
         let Self { voted, proposed, prepared, lock, .. } = *self;
-        Record::of(&Entry::State { voted, proposed, prepared, lock, high: self.high.clone() })
+        let (high, timeout) = (self.high.clone(), self.timeout.clone());
+        let decision = self.decision.clone();
+        Record::of(&Entry::State { voted, proposed, prepared, lock, high, timeout, decision })
     }
 
     /// Saves what binds this replica from now on.
@@ -80,7 +91,7 @@ impl HotStuff {
                         .map_err(|e| BuildError(format!("a saved batch cannot be read: {e}")))?;
                     drafts.push(Draft { height, parent, producer, batch });
                 }
-                Entry::State { voted, proposed, prepared, lock, high } => {
+                Entry::State { voted, proposed, prepared, lock, high, timeout, decision } => {
                     if high.lineage.rule != self.setup.rule {
                         let what = "the saved state is of another commit rule: `chain` or \
                                     `pipelined` has changed";
@@ -88,6 +99,7 @@ impl HotStuff {
                     }
                     (self.voted, self.proposed, self.prepared) = (voted, proposed, prepared);
                     (self.lock, self.high) = (lock, high);
+                    (self.timeout, self.decision) = (timeout, decision);
                 }
             }
         }
@@ -101,6 +113,7 @@ impl HotStuff {
             Rule::ThreeChain | Rule::TwoChain => self.high.view().next(),
         };
         let view = entered.max(self.voted).max(self.proposed);
+        self.timeout = self.timeout.take().filter(|timeout| timeout.view.next() == view);
         self.pacemaker.begin(view);
         Ok(())
     }
@@ -113,7 +126,12 @@ impl HotStuff {
             return;
         }
         match self.setup.rule {
-            Rule::Double => self.decision = Some(finality.qc),
+            Rule::Double => {
+                let known = self.decision.as_ref().map(|decision| decision.view());
+                if known < Some(finality.qc.view()) {
+                    self.decision = Some(finality.qc);
+                }
+            }
             Rule::ThreeChain | Rule::TwoChain => {
                 self.lock = self.lock.max(finality.qc.lineage.locks());
                 if finality.qc.view() > self.high.view() {
