@@ -8,11 +8,13 @@ mod transcripts;
 use std::sync::Arc;
 
 use byzlab_core::{
-    Accelerator, Batch, Block, Claim, Committee, Height, Invalid, Message as _, Proof, Reference,
-    ReplicaId, Scheme, Signature, Signer, Statement, Transaction, View, block::Head,
+    Accelerator, Action, Batch, Block, Claim, Committee, Event, Height, Invalid, Machine,
+    Message as _, Packet, Proof, Record, Reference, Replica, ReplicaId, Saved, Scheme, Seat,
+    Signature, Signer, Statement, Time, Transaction, View, block::Head,
 };
 
 use super::{
+    HotStuff, Params,
     message::{Message, Proposal, Standing, TIMEOUT, Vote},
     rules::{Finality, Lineage, Phase, Qc, Rule, audit, vote_statement},
 };
@@ -195,4 +197,49 @@ fn a_timeout_speaks_of_the_certificate_beside_it() {
     assert!(say(1, standing(first.clone())) && say(0, standing(genesis.clone())));
     assert!(!say(0, standing(first)), "it knows a higher one than it says");
     assert!(!say(1, standing(genesis)), "it has no such certificate");
+}
+
+/// Seats replica 0 with these records, hands it `message`, and gives what it does.
+fn seated(four: &Four, records: &[Record], message: Option<(u16, Message)>) -> Vec<Action> {
+    let committee = Arc::new(four.committee.clone());
+    let saved = Saved { records, ..Saved::nothing(&committee) };
+    let seat = Seat::new(ReplicaId(0), committee.clone());
+    let params = Params { chain: 2, ..Params::default() };
+    let mut machine =
+        Machine::<HotStuff>::new(seat, four.signers[0].clone(), params, saved).unwrap();
+    let mut actions = Vec::new();
+    machine.handle(Time::ZERO, Event::Start, &mut actions);
+    if let Some((from, message)) = message {
+        let packet = Packet::outgoing(ReplicaId(from), &message);
+        machine.handle(Time::ZERO, Event::Packet(packet), &mut actions);
+        if let Some(&Action::Verify { ticket, .. }) = actions.last() {
+            machine.handle(Time::ZERO, Event::Verdict { ticket, holds: true }, &mut actions);
+        }
+    }
+    actions
+}
+
+#[test]
+fn what_a_view_was_entered_by_survives_a_restart() {
+    // Replica 0 votes in view 3, which it alone may have entered: the others need the proof from it.
+    let four = Four::new();
+    let timeout = Some(Arc::new(four.timeout(2, &[(1, 0), (2, 0), (3, 0)])));
+    let justify = Qc::genesis(Rule::TwoChain, &four.committee);
+    let batch = four.batch(1);
+    let proposal = Proposal { view: View(3), justify, timeout, decision: None, batch };
+    let actions = seated(&four, &[], Some((3, Message::Propose(Box::new(proposal)))));
+    let records: Vec<Record> = actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Save(record) => Some(record),
+            _ => None,
+        })
+        .collect();
+    assert!(!records.is_empty(), "it voted");
+    let said = seated(&four, &records, None).into_iter().find_map(|action| match action {
+        Action::Send { packet, .. } => packet.message::<Message>().ok(),
+        _ => None,
+    });
+    let Some(Message::Status(standing, true)) = said else { panic!("it asks: {said:?}") };
+    assert_eq!(standing.timeout.map(|timeout| timeout.view), Some(View(2)));
 }
