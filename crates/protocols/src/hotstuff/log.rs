@@ -2,9 +2,9 @@
 //!
 //! Before a vote, a proposal or a timeout leaves: the views in which it did so, the lock and the highest
 //! certificate; before a vote also the block. So a replica that comes back votes as it did, and a certified
-//! block survives a crash of everyone. What it entered its view by is saved too: perhaps nobody else has it,
-//! and then only this replica can bring the others there. Now and then, and when it comes back, the log is compacted to the
-//! last state and the blocks above the ledger.
+//! block survives a crash of everyone. What it entered its view by is saved too: perhaps nobody else has
+//! it, and then only this replica can bring the others there. Now and then, and when it comes back, the log
+//! is compacted to the last state and the blocks above the ledger.
 
 use std::sync::Arc;
 
