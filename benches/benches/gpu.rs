@@ -1,14 +1,14 @@
 //! Messages, Merkle trees and nonces: the CPU on all cores beside the GPU, from claims in host memory
 //! to answers in host memory, at widths from one to 64 k.
 //!
-//! The adapter is the best GPU there is, or else the software adapter, whose name each line then bears:
-//! it runs on the same cores as the CPU's lines, and says nothing about a GPU.
+//! The adapter is the best GPU there is, or else the software adapter, and each line then says so: it
+//! runs on the same cores as the CPU's lines, and says nothing about a GPU.
 
 use std::{hint::black_box, sync::Arc};
 
 use byzlab_accel::{
     Cpu,
-    gpu::{Gpu, Select},
+    gpu::{Gpu, Kind, Select},
 };
 use byzlab_benches::{bytes, quick};
 use byzlab_core::{Accelerator, Puzzle, Target};
@@ -77,8 +77,9 @@ fn all(c: &mut Criterion) {
             return;
         }
     };
-    let (cpu_name, gpu_name) = (cpu.name(), gpu.name());
-    let sides: Sides = [(&cpu_name, &*cpu), (&gpu_name, &gpu)];
+    eprintln!("{} beside {}", cpu.name(), gpu.name());
+    let side = if gpu.info().kind == Kind::Software { "software" } else { "gpu" };
+    let sides: Sides = [("cpu", &*cpu), (side, &gpu)];
     messages(c, sides);
     trees(c, sides);
     nonces(c, sides);
