@@ -82,6 +82,9 @@ impl Rules for Spec {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// What Minimmit promises; `byzlab conform minimmit` holds it to this.
 pub const THEORY: &[Theory] = &[Theory {
     source: "arXiv 2508.10862; the authors' specification, section 8",

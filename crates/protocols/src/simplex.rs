@@ -79,6 +79,9 @@ impl Rules for Steps {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// What Simplex promises; `byzlab conform simplex` holds it to this.
 pub const THEORY: &[Theory] = &[Theory {
     source: "Chan & Pass 2023, §2.1, Theorem 1.1",

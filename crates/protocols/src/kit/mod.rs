@@ -25,6 +25,8 @@ pub mod notary;
 pub mod pacemaker;
 pub mod pulse;
 pub mod signers;
+#[cfg(test)]
+pub(crate) mod steps;
 pub mod sync;
 pub mod tally;
 

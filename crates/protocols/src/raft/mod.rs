@@ -51,6 +51,9 @@ mod log;
 pub mod message;
 mod replicate;
 
+#[cfg(test)]
+mod tests;
+
 pub use message::Message;
 
 use log::Log;

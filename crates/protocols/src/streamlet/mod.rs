@@ -55,6 +55,9 @@ mod log;
 pub mod message;
 mod rules;
 
+#[cfg(test)]
+mod tests;
+
 pub use message::Message;
 
 use log::Entry;

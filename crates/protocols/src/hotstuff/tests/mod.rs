@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod steps;
 mod transcripts;
 
 use std::sync::Arc;

@@ -5,9 +5,11 @@ use byzlab_core::Entry;
 
 use super::{
     super::{FAST_HOTSTUFF, HOTSTUFF, HOTSTUFF_2, JOLTEON},
-    steps::Steps,
+    Message,
 };
 use crate::kit::chain::DEPTH_MAX;
+
+type Steps = crate::kit::steps::Steps<Message>;
 
 #[track_caller]
 fn assert_story(told: &str, expected: &str) {

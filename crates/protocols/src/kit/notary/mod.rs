@@ -34,6 +34,9 @@ mod params;
 mod rules;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use params::Params;
 pub use views::Mine;
 

@@ -1,14 +1,14 @@
 //! A cluster in lockstep: what is sent in one step is there in the next, so a step is a δ.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+#![allow(clippy::unwrap_used)]
+
+use std::{collections::BTreeMap, fmt::Write as _, marker::PhantomData, sync::Arc};
 
 use byzlab_core::{
-    Action, Batch, BatchLimit, Block, Claim, Committee, Entry, Event, Message as _, Note, Packet,
+    Action, Batch, BatchLimit, Block, Claim, Committee, Entry, Event, Message, Note, Packet,
     Reference, Replica, ReplicaId, Saved, Scheme, Seat, Signer, Span, Time, To, Transaction, View,
     crypto::SimulatedVerifier,
 };
-
-use super::Message;
 
 const SEED: u64 = 3;
 
@@ -19,7 +19,9 @@ fn signer(i: u16) -> Signer {
 /// How long a step takes.
 const STEP: Span = Span::ms(10);
 
-pub(super) struct Steps {
+/// Replicas that say `M` to each other, and what they said.
+pub(crate) struct Steps<M> {
+    messages: PhantomData<M>,
     entry: Entry,
     params: toml::Table,
     committee: Arc<Committee>,
@@ -28,24 +30,25 @@ pub(super) struct Steps {
     now: Time,
     flying: Vec<(ReplicaId, Event)>,
     /// Batches with a transaction that leaders still get; then blanks alone.
-    pub(super) load: u64,
+    pub(crate) load: u64,
     asked: Vec<Option<BatchLimit>>,
     step: u64,
     said: BTreeMap<(ReplicaId, &'static str), Vec<ReplicaId>>,
-    pub(super) ledgers: Vec<Vec<Block>>,
+    pub(crate) ledgers: Vec<Vec<Block>>,
     /// The highest view that anyone entered.
-    pub(super) view: View,
+    pub(crate) view: View,
     /// What was said and committed: a line a step and sender.
-    pub(super) transcript: String,
+    pub(crate) transcript: String,
 }
 
-impl Steps {
+impl<M: Message> Steps<M> {
     /// `n` replicas of an entry of the table; those in `down` never begin.
-    pub(super) fn new(entry: Entry, params: &str, n: u16, down: &[u16]) -> Self {
+    pub(crate) fn new(entry: Entry, params: &str, n: u16, down: &[u16]) -> Self {
         let keys = (0..n).map(|i| signer(i).public()).collect();
         let committee = Arc::new(Committee::new("test", keys, false));
         let size = usize::from(n);
         let mut steps = Self {
+            messages: PhantomData,
             entry,
             params: toml::from_str(params).unwrap(),
             committee,
@@ -65,7 +68,7 @@ impl Steps {
     }
 
     /// A replica begins, with nothing saved.
-    pub(super) fn begin(&mut self, i: u16) {
+    pub(crate) fn begin(&mut self, i: u16) {
         let id = ReplicaId(i);
         let seat = Seat::new(id, self.committee.clone());
         let saved = Saved::nothing(&self.committee);
@@ -75,7 +78,7 @@ impl Steps {
     }
 
     /// Whether an auditor finds every block of every ledger proven.
-    pub(super) fn audited(&self) -> bool {
+    pub(crate) fn audited(&self) -> bool {
         let verifier = SimulatedVerifier::new(SEED);
         let holds = |claim: &Claim| match claim {
             Claim::Signed { by, statement, signature } => verifier.verify(by, statement, signature),
@@ -90,7 +93,7 @@ impl Steps {
     }
 
     /// Goes on for so many steps, or until nothing is on the way.
-    pub(super) fn run(&mut self, steps: u64) -> &str {
+    pub(crate) fn run(&mut self, steps: u64) -> &str {
         for _ in 0..steps {
             for (to, event) in std::mem::take(&mut self.flying) {
                 self.handle(to, event);
@@ -179,7 +182,7 @@ impl Steps {
     }
 
     fn send(&mut self, me: ReplicaId, to: To, packet: &Packet) {
-        let message: Message = packet.message().unwrap();
+        let message: M = packet.message().unwrap();
         let others = self.committee.ids().filter(|&id| id != me);
         let to: Vec<_> = others.filter(|&id| to == To::All || to == To::One(id)).collect();
         self.said.entry((me, message.kind())).or_default().extend(&to);
