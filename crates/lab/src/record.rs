@@ -60,6 +60,9 @@ pub struct Record {
     pub notes: BTreeMap<String, u64>,
     /// Further figures of the host, the unit in the name.
     pub figures: BTreeMap<String, f64>,
+    /// Why theory says that this run commits nothing, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stall: Option<String>,
     /// What the experiment file expects of the run, and whether it holds.
     pub expectations: Vec<Verdict>,
     /// The trace digest on the way, so that a replay can say where it parted; empty on hosts that
@@ -268,6 +271,7 @@ impl Record {
             heads: outcome.heads.clone(),
             notes: outcome.notes.clone(),
             figures: outcome.figures.clone(),
+            stall: None,
             expectations: Vec::new(),
             checkpoints: Vec::new(),
             steps: Vec::new(),

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use byzlab_core::{Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer, Span};
 use toml::{Table, Value};
 
+use super::sweep::points;
 use crate::{
     process, profiles,
-    spec::{Edit, Fault, FaultKind, Host, Latency, Problem, Source, Spec},
+    spec::{Fault, FaultKind, Host, Latency, Problem, Source, Spec},
 };
 
 /// The most runs of one experiment.
@@ -32,7 +33,7 @@ impl Wrong {
         let path = path.iter().map(|&step| step.to_owned()).collect();
         Self { path, title: title.into(), notes: Vec::new() }
     }
-    fn note(mut self, note: impl Into<String>) -> Self {
+    pub(super) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
@@ -45,7 +46,7 @@ impl Wrong {
     }
 }
 
-type Checked = Result<(), Wrong>;
+pub(super) type Checked = Result<(), Wrong>;
 
 /// A protocol of the experiment, its parameters resolved.
 #[derive(Clone, Debug)]
@@ -66,7 +67,7 @@ impl Chosen {
     }
 }
 
-fn ensure(holds: bool, path: &[&str], title: impl FnOnce() -> String) -> Checked {
+pub(super) fn ensure(holds: bool, path: &[&str], title: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err(Wrong::new(path, title())) }
 }
 
@@ -281,7 +282,9 @@ fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> 
         _ => Ok(()),
     };
     use FaultKind::{Attack, Partition, Silent, Slow};
-    takes("replica", fault.replica.is_some(), fault.kind != Partition)?;
+    let lot = fault.drawn.is_some();
+    takes("drawn", lot, lot && matches!(fault.kind, FaultKind::Crash | Silent | Slow))?;
+    takes("replica", fault.replica.is_some(), fault.kind != Partition && !lot)?;
     takes("groups", fault.groups.is_some(), fault.kind == Partition)?;
     takes("factor", fault.factor.is_some(), fault.kind == Slow)?;
     takes("protocol", fault.protocol.is_some(), fault.kind == Attack)?;
@@ -289,6 +292,9 @@ fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> 
         takes("until", fault.until.is_some(), false)?;
     }
     in_range(spec, fault.replicas(), &at("replica"))?;
+    ensure(fault.drawn.is_none_or(|d| d.fits(spec.cluster.nodes)), &at("drawn"), || {
+        format!("as many cannot be drawn from {} replicas", spec.cluster.nodes)
+    })?;
     in_range(
         spec,
         &fault.groups.iter().flatten().flatten().copied().collect::<Vec<_>>(),
@@ -372,34 +378,4 @@ fn check_expectations(spec: &Spec, chosen: &[Chosen]) -> Checked {
         })?;
     }
     Ok(())
-}
-
-/// Every combination of what the sweep's keys take, the last key fastest; one empty point without a
-/// sweep.
-pub(super) fn points(spec: &Spec) -> Result<Vec<Vec<Edit>>, Wrong> {
-    let mut points = vec![Vec::new()];
-    for (key, values) in &spec.sweep {
-        let path = ["sweep", key.as_str()];
-        let fixed = ["seeds", "host", "name", "about", "sweep", "expect"];
-        let first = key.split('.').next().unwrap_or_default();
-        ensure(!fixed.contains(&first), &path, || format!("`{first}` cannot be swept"))?;
-        let Value::Array(values) = values else {
-            let title = format!("`{key}` wants a list of values, not {}", values.type_str());
-            return Err(Wrong::new(&path, title)
-                .note("write dotted keys in quotes: \"load.rate\" = [500, 1000]"));
-        };
-        ensure(!values.is_empty(), &path, || "no values to sweep over".into())?;
-        ensure(points.len() * values.len() <= RUNS_MAX, &path, || {
-            format!("more than {RUNS_MAX} points")
-        })?;
-        let with = |point: &Vec<Edit>, value: &Value| {
-            let edit = Edit { key: key.clone(), value: value.clone() };
-            point.iter().cloned().chain([edit]).collect::<Vec<_>>()
-        };
-        points = points
-            .iter()
-            .flat_map(|p| values.iter().map(|v| with(p, v)).collect::<Vec<_>>())
-            .collect();
-    }
-    Ok(points)
 }

@@ -3,6 +3,7 @@
 //! A case is one run: one point of the sweep, one protocol, one host, one seed, every default filled in.
 
 mod check;
+mod sweep;
 
 use std::{path::Path, slice, sync::Arc};
 
@@ -17,7 +18,7 @@ use check::{Chosen, Wrong, check};
 use crate::{
     profiles,
     record::Identity,
-    spec::{Edit, Host, OneOrMany, Problem, Source, Spec},
+    spec::{self, Edit, FaultKind, Host, OneOrMany, Problem, Source, Spec},
 };
 
 /// A resolved experiment.
@@ -55,6 +56,16 @@ pub struct Case {
 }
 
 impl Case {
+    /// Why theory says that this run commits nothing, if it does: too many replicas of the wrong
+    /// places are crashed or silent, though no more than it stands.
+    pub fn stall(&self) -> Option<&'static str> {
+        let down =
+            |fault: &&spec::Fault| matches!(fault.kind, FaultKind::Crash | FaultKind::Silent);
+        let of_faults = self.spec.fault.iter().filter(|fault| fault.is_for(self.host));
+        let of_faults = of_faults.filter(down).flat_map(|fault| fault.replicas().iter().copied());
+        let faulty: Vec<u16> = self.spec.cluster.silent.iter().copied().chain(of_faults).collect();
+        sweep::theory(self.entry, &self.params)?.stall(self.spec.cluster.nodes, &faulty)
+    }
     /// What the run is, for its record.
     pub fn identity(&self) -> Identity {
         let spec = &self.spec;
@@ -102,7 +113,14 @@ impl Experiment {
 
 /// A sweep over names has parameters that not every point knows; they are resolved at each point.
 fn sweeps_protocols(spec: &Spec) -> bool {
-    spec.sweep.keys().any(|key| key.starts_with("protocol") && key.ends_with("name"))
+    let names = |key: &String| key.starts_with("protocol") && key.ends_with("name");
+    let inner = |value: &Value| {
+        value.as_table().is_some_and(|t| {
+            t.values()
+                .any(|named| named.as_table().is_some_and(|settings| settings.keys().any(names)))
+        })
+    };
+    spec.sweep.iter().any(|(key, value)| names(key) || inner(value))
 }
 
 fn interpret(table: &Table, registry: &Registry) -> Result<(Spec, Vec<Chosen>), Wrong> {
@@ -147,44 +165,42 @@ fn cases_of(
 ) -> Result<Vec<Case>, Problem> {
     let mut cases = Vec::new();
     let known = Arc::new(registry.clone());
-    for point in check::points(spec).map_err(|wrong| wrong.shown_in(source))? {
+    for point in sweep::points(spec).map_err(|wrong| wrong.shown_in(source))? {
         let mut here = table.clone();
         let blame = |problem: Problem| {
-            let alone = |edit: &&Edit| {
+            let alone = |(_, edit): &&(String, Edit)| {
                 let mut alone = table.clone();
                 edit.apply(&mut alone).is_err() || interpret(&alone, registry).is_err()
             };
-            let guilty = point.iter().find(alone).or(point.first());
-            let key = guilty.map_or("", |edit| edit.key.as_str());
-            let set = point.iter().map(|e| format!("{} = {}", e.key, e.value));
+            let guilty = point.edits.iter().find(alone).or(point.edits.first());
+            let key = guilty.map_or("", |(key, _)| key.as_str());
+            let set = point.edits.iter().map(|(_, e)| format!("{} = {}", e.key, e.value));
             let set = set.collect::<Vec<_>>().join(", ");
             problem.note(format!("in the sweep, at {set}")).at(source.problem(&["sweep", key], ""))
         };
-        for edit in &point {
+        for (_, edit) in &point.edits {
             edit.apply(&mut here).map_err(blame)?;
         }
         let (spec, chosen) = interpret(&here, registry).map_err(|wrong| {
-            match wrong.path.is_empty() || !point.is_empty() {
+            match wrong.path.is_empty() || !point.edits.is_empty() {
                 true => blame(wrong.into_problem()),
                 false => wrong.shown_in(source),
             }
         })?;
         let spec = Arc::new(spec);
-        let label = point.iter().map(|e| (e.key.clone(), json(&e.value)));
-        let label: IndexMap<_, _> = label.collect();
         for protocol in &chosen {
             for &host in &spec.host.0 {
                 for &seed in &spec.seeds.0 {
                     cases.push(Case {
                         run: cases.len(),
                         label: protocol.label.clone(),
-                        point: label.clone(),
+                        point: point.label.clone(),
                         host,
                         seed,
                         entry: protocol.entry,
                         params: protocol.params.clone(),
                         registry: known.clone(),
-                        spec: spec.clone(),
+                        spec: sweep::drawn(&spec, protocol.entry, &protocol.params, seed),
                     });
                 }
             }

@@ -57,6 +57,7 @@ pub fn run(
     let (mut outcome, trace) = came_out.with_context(|| describe(case))?;
     outcome.violations.extend(failures.into_iter().flatten());
     let mut record = Record::of(case.identity(), &outcome, started.elapsed().as_secs_f64());
+    record.stall = case.stall().map(str::to_owned);
     record.checkpoints = sim::checkpoints(&trace);
     record.steps = trace.steps;
     let about_it = case.spec.expect.iter().filter(|expectation| expectation.is_about(&record));

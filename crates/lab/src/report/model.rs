@@ -166,6 +166,9 @@ pub(super) fn why_nothing(run: &Record) -> String {
     if run.submitted_transactions == 0 {
         return "clients sent nothing".into();
     }
+    if let Some(why) = &run.stall {
+        return format!("as theory says: {why}");
+    }
     if let Some(violation) = summary.violations.first() {
         return format!("{}: {}", violation.property, violation.what);
     }

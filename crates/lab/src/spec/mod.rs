@@ -35,7 +35,7 @@ pub use accelerator::{Accelerator, AcceleratorKind};
 pub use edit::Edit;
 pub use sections::{Cluster, Fault, FaultKind, Load, Mempool, Mining, Quic, Stop};
 pub use source::{FILE_BYTES_MAX, Problem, Source};
-pub use values::{OneOrMany, SEEDS_MAX, Seeds};
+pub use values::{Drawn, OneOrMany, SEEDS_MAX, Seeds, TheF};
 pub use world::{Check, Cpu, CpuName, Latency, LatencyTable, MeasureName, Network, Stabilises};
 
 use crate::expect::Expectation;

@@ -4,7 +4,7 @@ use byzlab_core::{Scheme, Span};
 use byzlab_node::plan::Durability;
 use serde::{Deserialize, Serialize};
 
-use super::{Host, OneOrMany};
+use super::{Drawn, Host, OneOrMany};
 
 /// `[cluster]`: the replicas.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -161,6 +161,10 @@ pub struct Fault {
     /// To which replica, or replicas.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replica: Option<OneOrMany<u16>>,
+    /// In place of `replica`: how many, drawn by lot from the seed; `"f"`: as many as the protocol's
+    /// theory stands among so many. For crashes, silence and slowness.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<Drawn>,
     /// Until when; absent: to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Span>,

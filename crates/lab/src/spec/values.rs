@@ -52,6 +52,38 @@ impl<'de, T: Deserialize<'de>> de::Visitor<'de> for OneOrManyVisitor<T> {
     }
 }
 
+/// How many replicas are drawn by lot: a number, or `"f"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a number of replicas, or \"f\"")]
+pub enum Drawn {
+    /// So many.
+    Count(u16),
+    /// As many as the protocol stands.
+    Faults(TheF),
+}
+
+/// The letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TheF {
+    /// f, the number of faulty replicas.
+    #[serde(rename = "f")]
+    F,
+}
+
+impl Drawn {
+    /// How many, where f is `stands`.
+    pub const fn count(self, stands: u16) -> u16 {
+        match self {
+            Self::Count(count) => count,
+            Self::Faults(TheF::F) => stands,
+        }
+    }
+    /// Whether a committee has so many.
+    pub fn fits(self, size: u16) -> bool {
+        self.count(0) <= size
+    }
+}
+
 /// The seeds of an experiment: `seeds = [7, 8]`, or `seeds = 20` for 1 to 20.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(pub Vec<u64>);

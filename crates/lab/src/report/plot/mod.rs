@@ -29,6 +29,8 @@ const LEFT: f64 = 68.0;
 const RIGHT: f64 = 16.0;
 const BOTTOM: f64 = 46.0;
 const TOP: f64 = 10.0;
+/// The radius of a marker.
+const MARKER: f64 = 3.3;
 /// The mean width of a letter of fault labels.
 const LETTER: f64 = 5.6;
 
@@ -41,6 +43,8 @@ pub(super) enum Size {
     Wide,
     /// Two beside each other.
     Half,
+    /// Three beside each other.
+    Third,
 }
 
 impl Size {
@@ -48,12 +52,14 @@ impl Size {
         match self {
             Self::Wide => 1000.0,
             Self::Half => 490.0,
+            Self::Third => 330.0,
         }
     }
     const fn height(self) -> f64 {
         match self {
             Self::Wide => 260.0,
             Self::Half => 230.0,
+            Self::Third => 300.0,
         }
     }
 }
@@ -74,6 +80,8 @@ pub(super) struct Line {
     pub step: bool,
     /// A marker at every point so far from the last; 1 for each.
     pub marker_every: usize,
+    /// Whether markers grow from the first point to the last.
+    pub growing: bool,
 }
 
 impl Line {
@@ -83,7 +91,8 @@ impl Line {
     }
     /// A line in pieces.
     pub fn broken(style: Style, pieces: Vec<Vec<(f64, f64)>>) -> Self {
-        Self { style, pieces, intervals: Vec::new(), band: false, step: false, marker_every: 1 }
+        let (intervals, marker_every) = (Vec::new(), 1);
+        Self { style, pieces, intervals, band: false, step: false, marker_every, growing: false }
     }
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         self.pieces.iter().flatten().copied()
@@ -358,9 +367,16 @@ impl Line {
         let every = self.marker_every.max(1);
         let start = if every > 1 { (self.style.0 * 2 + 1) % every } else { 0 };
         let points: Vec<_> = piece.iter().copied().skip(start).step_by(every).collect();
-        if !points.is_empty() {
+        let draw = |points: Vec<(f64, f64)>, size: f64| {
             let scatter = ScatterPlot::new().with_data(points).with_color(self.style.colour());
-            plots.push(scatter.with_size(3.3).with_marker(marker).into());
+            scatter.with_size(size).with_marker(marker).into()
+        };
+        if self.growing {
+            let sizes = (0..).map(|place| 2.4 + 0.8 * f64::from(place));
+            plots
+                .extend(points.into_iter().zip(sizes).map(|(point, size)| draw(vec![point], size)));
+        } else if !points.is_empty() {
+            plots.push(draw(points, MARKER));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The sections of the report, each in its room.
 
 mod checks;
+mod comparison;
 mod control;
 mod course;
 mod latency;
@@ -21,9 +22,10 @@ use super::{
 type Section = fn(&Context<'_>, &mut Html);
 
 /// All sections in order.
-pub(super) const ALL: [Section; 8] = [
+pub(super) const ALL: [Section; 9] = [
     runs::section,
     checks::section,
+    comparison::section,
     sweep::section,
     course::section,
     latency::section,
