@@ -8,6 +8,7 @@ use std::{
 };
 
 use byzlab::{
+    core::Span,
     experiment::Experiment,
     spec::{Edit, Source},
 };
@@ -77,6 +78,37 @@ fn edits_and_sweeps_reach_their_places() {
     let plain = &experiment.cases[experiment.cases.len() - 3];
     assert_eq!((plain.label.as_str(), plain.params["poll"].as_str()), ("central", Some("1s")));
     assert_eq!(last.point.get("load.rate"), Some(&serde_json::json!(3)));
+}
+
+#[test]
+fn a_sweep_may_take_names_and_faults_replicas_drawn_by_lot() {
+    let text = "name = \"tiny\"\nseeds = 3\n[[protocol]]\nname = \"pbft\"\n[[protocol]]\nname = \"raft\"\n\
+                [[protocol]]\nname = \"hotstuff\"\n\
+                [sweep.network.lan]\n\"network.latency\" = \"1ms\"\n\"stop.after\" = \"4s\"\n\
+                [sweep.network.far]\n\"network.latency\" = \"90ms\"\n\
+                [sweep.faults]\ncalm = {}\n\
+                down = { \"fault\" = [{ kind = \"crash\", drawn = \"f\" }] }\n\
+                [sweep.nodes]\nfour = { \"cluster.nodes\" = 4 }\nten = { \"cluster.nodes\" = 10 }\n";
+    let experiment = load("tiny.toml", text, &[]).unwrap();
+    assert_eq!(experiment.cases.len(), 2 * 2 * 2 * 3 * 3);
+    let of = |label: &str, point: [&str; 3], seed: u64| {
+        let here = |case: &&byzlab::experiment::Case| {
+            let names: Vec<_> = case.point.values().filter_map(|value| value.as_str()).collect();
+            case.label == label && names == point && case.seed == seed
+        };
+        experiment.cases.iter().find(here).unwrap()
+    };
+    let calm = of("pbft", ["lan", "calm", "ten"], 1);
+    assert_eq!((calm.spec.cluster.nodes, calm.spec.stop.after), (10, Span::seconds(4)));
+    assert_eq!((calm.spec.fault.len(), calm.stall()), (0, None));
+    let down =
+        |label, seed| of(label, ["far", "down", "ten"], seed).spec.fault[0].replicas().to_vec();
+    assert_eq!(down("pbft", 1).len(), 3, "f of ten");
+    assert_eq!(down("raft", 1).len(), 4, "its own f");
+    assert!((2..=3).any(|seed| down("pbft", seed) != down("pbft", 1)), "by lot");
+    let stalled = of("hotstuff", ["far", "down", "four"], 1);
+    assert!(stalled.stall().is_some_and(|why| why.contains("in a row")), "{:?}", stalled.stall());
+    assert_eq!(of("pbft", ["far", "down", "four"], 1).stall(), None);
 }
 
 /// A resolved file says the same as the file it came from.

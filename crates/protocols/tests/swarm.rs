@@ -6,8 +6,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use byzlab_core::{Span, Time, host::client::Arrivals};
 use byzlab_protocols::builtin;
-use byzlab_sim::{run, swarm};
+use byzlab_sim::{Clients, Scenario, run, swarm};
 
 /// How many seeds each variant is given.
 const SEEDS: u64 = 8;
@@ -57,4 +58,16 @@ fn swarm(name: &str) {
             }
         }
     }
+}
+
+/// A burst that a client spreads over replicas is known as sent, whichever part comes first.
+#[test]
+fn bursts_are_spread_over_replicas() {
+    let mut scenario = Scenario::new(builtin().find("mysticeti").unwrap(), 4, 1);
+    scenario.clients = Clients::open(2, Span::ms(10), Time::NEVER);
+    scenario.clients.load.arrivals = Arrivals::Closed { outstanding: 20 };
+    scenario.stop.after = Span::seconds(1);
+    let outcome = run(&scenario, &mut |_| {}).unwrap();
+    assert_eq!(outcome.violations, []);
+    assert!(outcome.committed_transactions() > 100, "{}", outcome.committed_transactions());
 }

@@ -34,7 +34,7 @@ struct Customer {
     client: Client,
     wake_at: Time,
     /// The fingerprint of each transaction that it sent, by sequence number.
-    sent: Vec<u64>,
+    sent: Vec<Option<u64>>,
     /// What it saw confirmed.
     confirmed: Vec<(u64, Height)>,
 }
@@ -69,7 +69,7 @@ impl Customers {
         let number = self.numbers.get(&transaction.client());
         let customer = number.map(|&number| &self.list[number as usize]);
         let sent = customer.and_then(|c| c.sent.get(transaction.sequence() as usize));
-        sent == Some(&fold_bytes(0, transaction.bytes()))
+        sent == Some(&Some(fold_bytes(0, transaction.bytes())))
     }
     /// Confirmed transactions that stand in none of `blocks`: client, sequence number, height.
     pub(crate) fn missing(&self, blocks: &[Rc<Block>]) -> Vec<(u32, u64, Height)> {
@@ -152,10 +152,11 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             for transaction in &transactions {
                 let print = fold_bytes(0, transaction.bytes());
                 fingerprint = fold(fingerprint, print);
-                // Numbers are given in order; one that is not new is sent again.
-                if transaction.sequence() == customer.sent.len() as u64 {
-                    customer.sent.push(print);
-                }
+                // One that is not new is sent again. Numbers are given in order, but a burst is spread
+                // over replicas, and comes here one replica's part after another's.
+                let place = transaction.sequence() as usize;
+                customer.sent.resize(customer.sent.len().max(place + 1), None);
+                customer.sent[place].get_or_insert(print);
             }
             let bytes = transactions.iter().map(|t| t.bytes().len()).sum();
             let list = Rc::from(transactions);

@@ -60,7 +60,8 @@ fn choices(key: &str, values: &Value) -> Result<Choices, Wrong> {
             };
             Ok(values.iter().map(choice).collect())
         }
-        Value::Table(named) => {
+        // A list one level down is a dotted key without its quotes.
+        Value::Table(named) if !named.values().any(Value::is_array) => {
             named.iter().map(|(name, settings)| named_choice(key, name, settings)).collect()
         }
         other => {
