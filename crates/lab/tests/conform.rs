@@ -27,7 +27,7 @@ fn sheets() -> Vec<conform::Sheet> {
 
 #[test]
 fn every_protocol_promises_something() {
-    for entry in builtin().entries() {
+    for entry in byzlab::protocols::builtin().entries() {
         assert!(!entry.theories.is_empty(), "{} declares no theory", entry.name);
     }
 }
