@@ -3,7 +3,7 @@
 //! | name | what | figures |
 //! |---|---|---|
 //! | `cores-N` | N cores of a 2023 server, 1 to 256 | measured on one core, divided by N |
-//! | `h200-estimate` | 16 such cores and an NVIDIA H200 | the GPU's are *estimates*: half or less of what its limits allow |
+//! | `h200-estimate` | 16 such cores and an NVIDIA H200 | the GPU's are *estimates*, well below its limits |
 //! | `FILE.json` | what `byzlab accel --out FILE.json` measured | measured |
 //!
 //! A file is read when the experiment is loaded, relative to the experiment's folder, and its figures go
