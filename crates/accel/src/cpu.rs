@@ -2,7 +2,11 @@
 
 use std::{ops::Range, thread};
 
-use byzlab_core::{Accelerator, Claim, Digest, Puzzle, Seal, merkle};
+use byzlab_core::{
+    Accelerator, Claim, Digest, Puzzle, Seal,
+    crypto::bls::{self, Aggregate},
+    merkle,
+};
 
 use crate::{
     ed25519::{Item, Verifier},
@@ -12,6 +16,9 @@ use crate::{
 
 /// Less than so many bytes to hash are not worth waking another thread.
 const HASH_MIN: usize = 64 << 10;
+/// Fewer BLS signatures than these are not worth waking another thread: the equation's last step is
+/// shared by all in a part.
+const SUMS_MIN: usize = 2;
 /// The leaves of a subtree that one thread reduces by itself: a power of two, so that subtrees are
 /// whole. Its digests (64 KiB) stay in a core's own cache.
 const SUBTREE: usize = 2_048;
@@ -57,6 +64,19 @@ impl Cpu {
     pub(crate) fn signatures(&self, items: &[Item]) -> Vec<bool> {
         self.verifier.check(&self.workers, items)
     }
+    /// BLS signatures, a part of them a thread.
+    fn check_sums(&self, sums: &[(usize, &Aggregate)]) -> Vec<(usize, bool)> {
+        let mut out = vec![(0, false); sums.len()];
+        let part = sums.len().div_ceil(self.workers.threads()).max(SUMS_MIN);
+        self.workers.each(sums, &mut out, part, |sums, out| {
+            let claims: Vec<_> = sums.iter().map(|&(_, claim)| claim).collect();
+            let verdicts = bls::check(&claims);
+            for ((out, &(at, _)), holds) in out.iter_mut().zip(sums).zip(verdicts) {
+                *out = (at, holds);
+            }
+        });
+        out
+    }
     fn hash(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Vec<Digest> {
         let mut out = vec![Digest::default(); messages.len()];
         let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
@@ -84,18 +104,22 @@ impl Accelerator for Cpu {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let (mut places, mut items) = (Vec::new(), Vec::new());
+        let (mut places, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
                     places.push(at);
                     items.push(Item { by: *by, statement, signature: *signature });
                 }
+                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
                 Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
                 Claim::Work(seal) => verdicts[at] = seal.holds(),
             }
         }
         for (at, holds) in places.into_iter().zip(self.signatures(&items)) {
+            verdicts[at] = holds;
+        }
+        for (at, holds) in self.check_sums(&sums) {
             verdicts[at] = holds;
         }
         verdicts

@@ -88,6 +88,7 @@ impl Accelerator for Reference {
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let check = |claim: &Claim| match claim {
             Claim::Signed { by, statement, signature } => verify_ed25519(by, statement, signature),
+            Claim::Aggregate(aggregate) => aggregate.holds(),
             Claim::Root(batch) => batch.computed_root(self) == batch.root(),
             Claim::Work(seal) => seal.holds(),
         };

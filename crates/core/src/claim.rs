@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    crypto::{Digest, PublicKey, Signature, double_sha256},
+    crypto::{Digest, PublicKey, Signature, bls::Aggregate, double_sha256},
     transaction::Batch,
 };
 
@@ -23,6 +23,8 @@ pub enum Claim {
         /// The signature.
         signature: Signature,
     },
+    /// All of several replicas signed one statement, by BLS; of one, too.
+    Aggregate(Aggregate),
     /// The batch's transactions have the Merkle root that the batch states.
     Root(Batch),
     /// The double SHA-256 of the sealed header is at most the puzzle's target.

@@ -6,9 +6,13 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{
-    claim::Claim,
+    claim::{Claim, Invalid},
     codec,
-    crypto::{Digest, PublicKey, Signature, Statement, sha256_of},
+    crypto::{
+        Digest, PublicKey, Signature, Statement,
+        bls::{Aggregate, VoteKeys},
+        sha256_of,
+    },
     id::ReplicaId,
 };
 
@@ -24,6 +28,8 @@ pub struct Committee {
     pub keys: Vec<PublicKey>,
     /// Whether clients sign their transactions and replicas check them.
     pub client_signatures: bool,
+    /// The replicas' keys for votes, where they sign by BLS.
+    pub votes: Option<VoteKeys>,
 }
 
 impl Committee {
@@ -37,7 +43,19 @@ impl Committee {
         let mut parts: Vec<&[u8]> = vec![b"byzlab/chain/1", label.as_bytes(), &flags];
         parts.extend(keys.iter().map(|key| &key.0[..]));
         let chain = sha256_of(&parts);
-        Self { chain, keys, client_signatures }
+        Self { chain, keys, client_signatures, votes: None }
+    }
+    /// This committee, its replicas signing by BLS with these keys. Another chain: it is drawn from them
+    /// too.
+    ///
+    /// # Panics
+    /// If there are not as many keys as replicas.
+    #[must_use]
+    pub fn voting_with(mut self, keys: VoteKeys) -> Self {
+        assert_eq!(keys.len(), self.size(), "each replica has a vote key");
+        self.chain = sha256_of(&[b"byzlab/chain/bls/1", &self.chain.0, &keys.digest().0]);
+        self.votes = Some(keys);
+        self
     }
     /// The number of replicas, n.
     pub fn size(&self) -> usize {
@@ -93,8 +111,33 @@ impl Committee {
         statement: &Statement,
         signature: Signature,
     ) -> Option<Claim> {
-        let by = self.key(by)?;
-        Some(Claim::Signed { by, statement: statement.0.clone(), signature })
+        let key = self.key(by)?;
+        if self.votes.is_some() {
+            return self.aggregate([by].into(), statement, signature).ok();
+        }
+        Some(Claim::Signed { by: key, statement: statement.0.clone(), signature })
+    }
+    /// The claim that all of `signers` signed `statement`, and that `signature` is the sum of their
+    /// signatures.
+    ///
+    /// # Errors
+    /// If these replicas do not sign by BLS, or one is unknown; if there are none, or not in order.
+    pub fn aggregate(
+        &self,
+        signers: Arc<[ReplicaId]>,
+        statement: &Statement,
+        signature: Signature,
+    ) -> Result<Claim, Invalid> {
+        let keys =
+            self.votes.clone().ok_or(Invalid("an aggregate where signatures do not add up"))?;
+        if signers.is_empty() || !signers.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Err(Invalid("an aggregate of nobody, or with signers out of order"));
+        }
+        if !signers.iter().all(|&id| self.contains(id)) {
+            return Err(Invalid("a certificate with an unknown signer"));
+        }
+        let statement = statement.0.clone();
+        Ok(Claim::Aggregate(Aggregate { keys, signers, statement, signature }))
     }
 }
 

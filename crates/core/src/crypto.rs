@@ -2,7 +2,10 @@
 //!
 //! Ed25519 is checked by the ZIP-215 rule everywhere (`ed25519-zebra`): it is the only rule under which
 //! single, batch and GPU checks give the same verdict on every input.
+//! Votes may be BLS signatures instead, which add up: [`bls`].
 //! [`Scheme::Simulated`] is for the simulator alone: a tag that only the holder of a [`Signer`] can make.
+
+pub mod bls;
 
 use std::{fmt, sync::Arc};
 
@@ -16,7 +19,27 @@ macro_rules! fixed_bytes {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $len]);
+        bytes_as_hex!($name, $len);
 
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                if s.is_human_readable() { s.collect_str(self) } else { s.serialize_bytes(&self.0) }
+            }
+        }
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                if d.is_human_readable() {
+                    String::deserialize(d)?.parse().map_err(de::Error::custom)
+                } else {
+                    serde_bytes::deserialize::<[u8; $len], D>(d).map(Self)
+                }
+            }
+        }
+    };
+}
+
+macro_rules! bytes_as_hex {
+    ($name:ident, $len:literal) => {
         impl Default for $name {
             fn default() -> Self {
                 Self([0; $len])
@@ -41,20 +64,6 @@ macro_rules! fixed_bytes {
                 Ok(Self(bytes))
             }
         }
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-                if s.is_human_readable() { s.collect_str(self) } else { s.serialize_bytes(&self.0) }
-            }
-        }
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-                if d.is_human_readable() {
-                    String::deserialize(d)?.parse().map_err(de::Error::custom)
-                } else {
-                    serde_bytes::deserialize::<[u8; $len], D>(d).map(Self)
-                }
-            }
-        }
     };
 }
 
@@ -69,10 +78,71 @@ fixed_bytes!(
     32
 );
 fixed_bytes!(
-    /// An Ed25519 signature, or a simulated one of the same size.
-    Signature,
-    64
+    /// A BLS public key for votes: a compressed point of G2.
+    VoteKey,
+    96
 );
+fixed_bytes!(
+    /// The proof that the secret of a [`VoteKey`] is held: a signature over the key.
+    Possession,
+    48
+);
+
+/// An Ed25519 signature, a simulated one of the same size, or a BLS signature before 16 zeros.
+///
+/// A BLS signature travels as its 48 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signature(pub [u8; 64]);
+
+impl Signature {
+    /// A BLS signature.
+    pub(crate) fn short(bytes: [u8; bls::SIGNATURE_BYTES]) -> Self {
+        let mut signature = Self::default();
+        signature.0[..bls::SIGNATURE_BYTES].copy_from_slice(&bytes);
+        signature
+    }
+    /// The bytes of a BLS signature, if it has the form of one. No honest Ed25519 signature has it, for
+    /// its second half is a random number below 2²⁵², and no simulated one, which has zeros there.
+    pub fn as_short(&self) -> Option<&[u8]> {
+        let (bytes, rest) = self.0.split_at(bls::SIGNATURE_BYTES);
+        let is_short = rest.iter().all(|&b| b == 0) && bytes[32..].iter().any(|&b| b != 0);
+        is_short.then_some(bytes)
+    }
+}
+bytes_as_hex!(Signature, 64);
+
+impl Serialize for Signature {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match s.is_human_readable() {
+            true => s.collect_str(self),
+            false => s.serialize_bytes(self.as_short().unwrap_or(&self.0)),
+        }
+    }
+}
+impl<'de> Deserialize<'de> for Signature {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Signature;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a signature of 64 or 48 bytes")
+            }
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Signature, E> {
+                if bytes.len() != 64 && bytes.len() != bls::SIGNATURE_BYTES {
+                    return Err(E::invalid_length(bytes.len(), &self));
+                }
+                let mut signature = Signature::default();
+                signature.0[..bytes.len()].copy_from_slice(bytes);
+                Ok(signature)
+            }
+        }
+        if d.is_human_readable() {
+            String::deserialize(d)?.parse().map_err(de::Error::custom)
+        } else {
+            d.deserialize_bytes(Visitor)
+        }
+    }
+}
 
 /// SHA-256 of `bytes`.
 pub fn sha256(bytes: &[u8]) -> Digest {
@@ -107,8 +177,30 @@ pub enum Scheme {
     /// Ed25519, accepted by the ZIP-215 rule.
     #[default]
     Ed25519,
+    /// Replicas sign by BLS, so that a certificate is one signature and a set of signers. Who they are
+    /// on their links, and clients, stay with Ed25519.
+    Bls,
     /// Tags that only a [`Signer`] can make: no real cryptography, the same sizes. Simulator only.
     Simulated,
+}
+
+impl Scheme {
+    /// How clients sign where replicas sign like this.
+    #[must_use]
+    pub const fn of_clients(self) -> Self {
+        match self {
+            Self::Bls => Self::Ed25519,
+            other => other,
+        }
+    }
+    /// Its name in experiment files and records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ed25519 => "ed25519",
+            Self::Bls => "bls",
+            Self::Simulated => "simulated",
+        }
+    }
 }
 
 /// Makes signatures for one key. Its holder is the host; protocols sign through
@@ -119,7 +211,12 @@ pub struct Signer(Secret);
 #[derive(Clone)]
 enum Secret {
     Ed25519(Arc<(ed25519_zebra::SigningKey, Expanded)>),
-    Simulated { public: PublicKey, salt: Digest },
+    /// A replica that votes by BLS; the public key is the one that it is known by.
+    Bls(Arc<(PublicKey, bls::VoteSecret)>),
+    Simulated {
+        public: PublicKey,
+        salt: Digest,
+    },
 }
 
 impl Signer {
@@ -128,6 +225,12 @@ impl Signer {
         let key = ed25519_zebra::SigningKey::from(secret);
         Self(Secret::Ed25519(Arc::new((key, Expanded::new(&secret)))))
     }
+    /// A replica's signer from its 32 secret bytes: known by the Ed25519 key that
+    /// [`ed25519`](Self::ed25519) makes of them, it signs with a BLS key that follows from them too.
+    pub fn bls(secret: [u8; 32]) -> Self {
+        let public = Self::ed25519(secret).public();
+        Self(Secret::Bls(Arc::new((public, bls::VoteSecret::of(&secret)))))
+    }
     /// The signer called `name` in the run seeded by `seed`: the same key on every machine.
     ///
     /// For experiments: whoever knows the seed knows the key.
@@ -135,6 +238,7 @@ impl Signer {
         let secret = Self::seeded_secret(seed, name);
         match scheme {
             Scheme::Ed25519 => Self::ed25519(secret),
+            Scheme::Bls => Self::bls(secret),
             Scheme::Simulated => {
                 Self(Secret::Simulated { public: PublicKey(secret), salt: simulated_salt(seed) })
             }
@@ -144,17 +248,24 @@ impl Signer {
     pub fn seeded_secret(seed: u64, name: &str) -> [u8; 32] {
         sha256_of(&[b"byzlab/key/1", &seed.to_le_bytes(), name.as_bytes()]).0
     }
-    /// The key that checks what this signer signs.
+    /// The key that checks what this signer signs; for one who votes by BLS, the key that he is known by.
     pub fn public(&self) -> PublicKey {
         match &self.0 {
             Secret::Ed25519(key) => PublicKey(key.0.verification_key().into()),
+            Secret::Bls(key) => key.0,
             Secret::Simulated { public, .. } => *public,
         }
+    }
+    /// The key that checks its votes, and the proof that it is held; `None` if it does not vote by BLS.
+    pub fn vote_key(&self) -> Option<(VoteKey, Possession)> {
+        let Secret::Bls(key) = &self.0 else { return None };
+        Some((key.1.key(), key.1.possession()))
     }
     /// Signs `bytes` as they are. Deterministic.
     pub fn sign(&self, bytes: &[u8]) -> Signature {
         match &self.0 {
             Secret::Ed25519(key) => Signature(key.0.sign(bytes).into()),
+            Secret::Bls(key) => key.1.sign(bytes),
             Secret::Simulated { public, salt } => simulated_tag(salt, public, bytes),
         }
     }
@@ -165,7 +276,9 @@ impl Signer {
     pub fn sign_many(&self, messages: &[&[u8]]) -> Vec<Signature> {
         match &self.0 {
             Secret::Ed25519(key) => key.1.sign_many(&self.public(), messages),
-            Secret::Simulated { .. } => messages.iter().map(|bytes| self.sign(bytes)).collect(),
+            Secret::Bls(_) | Secret::Simulated { .. } => {
+                messages.iter().map(|bytes| self.sign(bytes)).collect()
+            }
         }
     }
 }

@@ -34,7 +34,9 @@ pub use block::{Block, Proof};
 pub use claim::{Claim, Invalid, Puzzle, Seal, Target};
 pub use committee::{Committee, Seat};
 pub use cost::{Cost, Costs, Profile, Work};
-pub use crypto::{Digest, PublicKey, Scheme, Signature, Signer, Statement};
+pub use crypto::{
+    Digest, Possession, PublicKey, Scheme, Signature, Signer, Statement, VoteKey, bls::VoteKeys,
+};
 pub use id::{Height, ReplicaId, View};
 pub use machine::Machine;
 pub use note::Note;

@@ -12,6 +12,7 @@
 //! key = "d75a98…"                    # 64 hex digits, made by `byzlab keygen`
 //! peers = "192.0.2.1:7000"           # UDP, for the other replicas
 //! clients = "192.0.2.1:7001"         # UDP, for clients
+//! # vote_key and possession, where replicas sign by BLS: `byzlab committee --scheme bls`
 //! ```
 //! The order of replicas is that of their ids. Everyone needs the same file.
 
@@ -26,7 +27,8 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use byzlab_core::{
-    Committee, Entry, PublicKey, Registry, ReplicaId, committee::REPLICAS_MAX, crypto::registrable,
+    Committee, Entry, Possession, PublicKey, Registry, ReplicaId, Signer, VoteKey, VoteKeys,
+    committee::REPLICAS_MAX, crypto::registrable,
 };
 use byzlab_node::plan::{Address, Secret};
 use serde::{Deserialize, Serialize};
@@ -64,6 +66,12 @@ const fn yes() -> bool {
 pub struct Place {
     /// Its public key.
     pub key: PublicKey,
+    /// Its key for votes, where replicas sign by BLS: all have one, or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vote_key: Option<VoteKey>,
+    /// The proof that it holds the secret of its vote key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub possession: Option<Possession>,
     /// Its UDP address for the other replicas; port 0 where it is not known any more.
     pub peers: SocketAddr,
     /// Its UDP address for clients; port 0 where it is not known any more.
@@ -122,6 +130,10 @@ impl Deployment {
             }
         }
         let keys = places.iter().map(|place| place.key).collect();
+        let mut committee = Committee::new(&file.label, keys, file.client_signatures);
+        if let Some(votes) = vote_keys(places)? {
+            committee = committee.voting_with(votes);
+        }
         let address = |place: &Place| Address { peers: place.peers, clients: place.clients };
         let addresses = places.iter().map(address).collect();
         process::name_it(&mut file.protocol);
@@ -136,13 +148,7 @@ impl Deployment {
         }
         let epoch = humantime::parse_rfc3339(&file.epoch)
             .with_context(|| format!("`{}` is no moment like 2026-11-22T10:00:00Z", file.epoch))?;
-        Ok(Self {
-            entry,
-            params,
-            committee: Arc::new(Committee::new(&file.label, keys, file.client_signatures)),
-            addresses,
-            epoch,
-        })
+        Ok(Self { entry, params, committee: Arc::new(committee), addresses, epoch })
     }
     /// The replica whose key this is.
     pub fn seat_of(&self, key: PublicKey) -> Option<ReplicaId> {
@@ -150,8 +156,23 @@ impl Deployment {
     }
 }
 
+/// The vote keys of all, if they have some; a key without its proof is none.
+fn vote_keys(places: &[Place]) -> Result<Option<VoteKeys>> {
+    let pairs: Vec<_> = places.iter().filter_map(|p| p.vote_key.zip(p.possession)).collect();
+    let none = places.iter().all(|p| p.vote_key.is_none() && p.possession.is_none());
+    if none {
+        return Ok(None);
+    }
+    ensure!(
+        pairs.len() == places.len(),
+        "either each replica has a `vote_key` and its proof of `possession`, or none has either"
+    );
+    Ok(Some(VoteKeys::new(&pairs)?))
+}
+
 /// Writes a new secret key to `path`, which only its owner may read, and its public key to `path.pub`.
-/// Gives the public key.
+/// Gives the public key. Behind it in the file stand the replica's key for votes by BLS, which follows
+/// from the same secret, and the proof that it is held.
 ///
 /// # Errors
 /// If a file of either name exists: keys are never overwritten.
@@ -160,7 +181,9 @@ pub fn make_key(path: &Path) -> Result<PublicKey> {
     getrandom::fill(&mut secret).context("the system gives no randomness")?;
     let public = Secret(secret).signer().public();
     write_new(path, &format!("{}\n", hex::encode(secret)), true)?;
-    write_new(&public_path(path), &format!("{public}\n"), false)?;
+    let (vote_key, possession) = Signer::bls(secret).vote_key().context("it votes by BLS")?;
+    let text = format!("{public}\n{vote_key}\n{possession}\n");
+    write_new(&public_path(path), &text, false)?;
     Ok(public)
 }
 
@@ -186,8 +209,23 @@ pub fn public_key(text: &str) -> Result<PublicKey> {
     }
     let path = Path::new(text);
     ensure!(path.is_file(), "`{text}` is neither 64 hex digits nor a file that holds them");
-    let key = read_line(path)?.parse().map_err(anyhow::Error::msg);
+    let text = read_line(path)?;
+    let key = text.lines().next().unwrap_or_default().parse().map_err(anyhow::Error::msg);
     key.with_context(|| format!("{} holds no public key", path.display()))
+}
+
+/// The key for votes, and the proof that it is held, in a file written by [`make_key`].
+///
+/// # Errors
+/// If `path` is no such file.
+pub fn vote_key(path: &Path) -> Result<(VoteKey, Possession)> {
+    let text = read_line(path)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let [_, key, possession] = lines[..] else {
+        bail!("{} holds no key for votes; `byzlab keygen` writes one", path.display());
+    };
+    let wrong = |e| anyhow::Error::msg(e).context(format!("in {}", path.display()));
+    Ok((key.parse().map_err(wrong)?, possession.parse().map_err(wrong)?))
 }
 
 fn public_path(path: &Path) -> PathBuf {
@@ -225,6 +263,9 @@ mod tests {
         let path = dir.path().join("0.key");
         let public = make_key(&path).unwrap();
         assert_eq!(read_secret(&path).unwrap().signer().public(), public);
+        let votes = vote_key(&public_path(&path)).unwrap();
+        assert!(VoteKeys::new(&[votes]).is_ok());
+        assert!(vote_key(&path).unwrap_err().to_string().contains("no key for votes"));
         assert_eq!(public_key(&public_path(&path).display().to_string()).unwrap(), public);
         assert!(make_key(&path).unwrap_err().to_string().contains("cannot write"));
         assert!(public_key("abc").is_err());

@@ -91,7 +91,7 @@ fn notes(experiment: &Experiment, machine: &Machine) -> Vec<String> {
         notes.push("some runs have clients that do not sign their transactions".to_owned());
     }
     let simulated = |case: &crate::experiment::Case| {
-        case.host == Host::Sim && case.spec.cluster.signatures == byzlab_core::Scheme::Simulated
+        case.host == Host::Sim && case.spec.cluster.scheme == byzlab_core::Scheme::Simulated
     };
     if experiment.cases.iter().any(simulated) {
         notes.push(

@@ -37,7 +37,7 @@ pub struct Record {
     pub submitted_transactions: u64,
     /// Whether clients signed their transactions and replicas checked them. A report says so if not.
     pub client_signatures: bool,
-    /// `"ed25519"` or `"simulated"`. A report says so if simulated.
+    /// `"ed25519"`, `"bls"` or `"simulated"`. A report says so if simulated.
     pub scheme: String,
     /// What a commit waited for on disk: `"fsync"`, `"os"` or `"memory"`; none in simulation.
     pub durability: Option<String>,

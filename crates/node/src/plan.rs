@@ -6,7 +6,7 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use byzlab_core::{
-    Accelerator, BuildError, Committee, Entry, Height, ReplicaId, Signer, Span, Time,
+    Accelerator, BuildError, Committee, Entry, Height, ReplicaId, Scheme, Signer, Span, Time,
     host::{Arrivals, Load},
 };
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub struct ClusterPlan {
     pub seed: u64,
     /// Whether clients sign their transactions and replicas check them.
     pub client_signatures: bool,
+    /// How replicas sign: by Ed25519 or by BLS.
+    pub scheme: Scheme,
     /// Who sends what.
     pub clients: Clients,
     /// Who mines how fast.
@@ -67,6 +69,7 @@ impl ClusterPlan {
             size,
             seed: 1,
             client_signatures: true,
+            scheme: Scheme::Ed25519,
             clients: Clients::default(),
             mining: Mining::default(),
             faults: Vec::new(),
@@ -203,6 +206,13 @@ impl Secret {
     /// Makes signatures with it.
     pub fn signer(&self) -> Signer {
         Signer::ed25519(self.0)
+    }
+    /// Makes a replica's signatures in this committee.
+    pub fn signer_in(&self, committee: &Committee) -> Signer {
+        match committee.votes {
+            Some(_) => Signer::bls(self.0),
+            None => self.signer(),
+        }
     }
 }
 

@@ -251,10 +251,17 @@ impl Proven {
     /// The name under which a claim is remembered; `None` for those that are as cheap to prove
     /// again.
     fn name_of(&self, claim: &Claim) -> Option<u128> {
-        let Claim::Signed { by, statement, signature } = claim else { return None };
         let mut hasher = self.hasher;
-        // Key and signature are of fixed length: no two claims are the same bytes.
-        [&by.0[..], &signature.0, statement].into_iter().for_each(|part| hasher.write(part));
+        match claim {
+            // Key and signature are of fixed length: no two claims are the same bytes.
+            Claim::Signed { by, statement, signature } => {
+                let parts = [&by.0[..], &signature.0, statement];
+                parts.into_iter().for_each(|part| hasher.write(part));
+            }
+            // Of 32 bytes, and so too short for the other kind.
+            Claim::Aggregate(aggregate) => hasher.write(&aggregate.digest().0),
+            Claim::Root(_) | Claim::Work(_) => return None,
+        }
         Some(hasher.finish128().as_u128())
     }
     fn place_of(&self, name: u128) -> usize {

@@ -44,7 +44,7 @@ impl Customers {
         let needed = scenario.entry.replies(committee);
         let customer = |number: u32| {
             let name = format!("client/{number}");
-            let signer = Signer::seeded(scenario.scheme, scenario.seed, &name);
+            let signer = Signer::seeded(scenario.scheme.of_clients(), scenario.seed, &name);
             let load = scenario.clients.load.clone();
             let committee = Arc::clone(committee);
             let client = Client::new(signer, committee, load, needed, scenario.seed, &name)

@@ -39,6 +39,8 @@ pub(crate) struct Weight {
     /// What costs the same whatever else is proven, in nanoseconds: trees and seals, and by [`CpuModel`]
     /// everything.
     apart: u64,
+    /// BLS signatures, whose costs are among those apart.
+    sums: u64,
 }
 
 /// One call, charged.
@@ -53,7 +55,7 @@ pub(crate) struct Charge {
 impl Weight {
     /// Signatures in it.
     pub(crate) fn signatures(&self) -> u64 {
-        self.known.0 + self.unknown.0
+        self.known.0 + self.unknown.0 + self.sums
     }
     /// Adds what is proven in the same call.
     pub(crate) fn add(&mut self, more: &Self) {
@@ -63,6 +65,7 @@ impl Weight {
         add(&mut self.known, more.known);
         add(&mut self.unknown, more.unknown);
         self.apart += more.apart;
+        self.sums += more.sums;
     }
 }
 
@@ -82,6 +85,11 @@ impl Prices {
         for claim in claims {
             match claim {
                 Claim::Signed { by, statement, .. } => self.sign(&mut weight, by, statement.len()),
+                Claim::Aggregate(aggregate) => {
+                    let signers = aggregate.signers.len() as u64 * self.cpu.bls_signer_ps / 1000;
+                    weight.apart += self.cpu.bls_check.0 + signers;
+                    weight.sums += 1;
+                }
                 Claim::Root(batch) => {
                     let leaves = batch.len() as u64;
                     weight.apart += match &self.machine {

@@ -20,7 +20,7 @@ use crate::mining::Mint;
 
 /// Bytes of batches whose roots are known.
 const ROOTS_BYTES_MAX: usize = 64 << 20;
-/// Places for verdicts on Ed25519 signatures.
+/// Places for verdicts on real signatures.
 const VERDICTS: usize = 1 << 16;
 /// The most packets and parcels under way that are looked at ahead of time; the oldest beyond it are
 /// proven when they are judged.
@@ -40,10 +40,10 @@ pub(crate) struct Prover {
 #[derive(Debug)]
 enum Signatures {
     Simulated(SimulatedVerifier),
-    Ed25519(Verdicts),
+    Real(Verdicts),
 }
 
-/// Verdicts on Ed25519 signatures, and what there will be verdicts on.
+/// Verdicts on real signatures, and what there will be verdicts on.
 #[derive(Debug)]
 struct Verdicts {
     committee: Arc<Committee>,
@@ -78,9 +78,9 @@ impl Prover {
     ) -> Self {
         let signatures = match scheme {
             Scheme::Simulated => Signatures::Simulated(SimulatedVerifier::new(seed)),
-            Scheme::Ed25519 => {
+            Scheme::Ed25519 | Scheme::Bls => {
                 accelerator.expect_keys(&committee.keys);
-                Signatures::Ed25519(Verdicts::new(committee.clone()))
+                Signatures::Real(Verdicts::new(committee.clone()))
             }
         };
         Self { signatures, accelerator, roots: Roots::default(), mint: Mint::default() }
@@ -94,19 +94,19 @@ impl Prover {
             Signatures::Simulated(_) => {
                 format!("simulated signatures, {}", self.accelerator.name())
             }
-            Signatures::Ed25519(_) => self.accelerator.name(),
+            Signatures::Real(_) => self.accelerator.name(),
         }
     }
-    /// Calls for Ed25519 signatures, and claims in them.
+    /// Calls for real signatures, and claims in them.
     pub(crate) fn calls(&self) -> (u64, u64) {
         match &self.signatures {
             Signatures::Simulated(_) => (0, 0),
-            Signatures::Ed25519(verdicts) => (verdicts.calls, verdicts.claims),
+            Signatures::Real(verdicts) => (verdicts.calls, verdicts.claims),
         }
     }
     /// A packet is under way.
     pub(crate) fn sent(&mut self, packet: &Packet) {
-        if let Signatures::Ed25519(verdicts) = &mut self.signatures
+        if let Signatures::Real(verdicts) = &mut self.signatures
             && packet.known_verdict().is_none()
         {
             verdicts.expect(|| UnderWay::Packet(packet.clone()));
@@ -114,7 +114,7 @@ impl Prover {
     }
     /// Transactions are under way from a client.
     pub(crate) fn sent_transactions(&mut self, list: &Rc<[Transaction]>) {
-        if let Signatures::Ed25519(verdicts) = &mut self.signatures
+        if let Signatures::Real(verdicts) = &mut self.signatures
             && verdicts.committee.client_signatures
         {
             verdicts.expect(|| UnderWay::Transactions(Rc::clone(list)));
@@ -127,20 +127,23 @@ impl Prover {
     /// Proves what is not known of many packets' signatures at once, so that judging them one by
     /// one finds all answers.
     pub(crate) fn prepare<'a>(&mut self, packets: impl Iterator<Item = &'a Packet>) {
-        let Signatures::Ed25519(verdicts) = &mut self.signatures else { return };
+        let Signatures::Real(verdicts) = &mut self.signatures else { return };
         let unknown = packets.filter(|packet| packet.known_verdict().is_none());
         let claims = unknown.flat_map(|packet| packet.known_claims());
         verdicts.settle(&*self.accelerator, claims);
     }
     /// Whether all of `claims` hold.
     pub(crate) fn all_hold(&mut self, claims: &[Claim]) -> bool {
-        if let Signatures::Ed25519(verdicts) = &mut self.signatures {
+        if let Signatures::Real(verdicts) = &mut self.signatures {
             verdicts.settle(&*self.accelerator, claims.iter());
         }
         claims.iter().all(|claim| match claim {
-            Claim::Signed { by, statement, signature } => match &self.signatures {
-                Signatures::Simulated(verifier) => verifier.verify(by, statement, signature),
-                Signatures::Ed25519(verdicts) => match verdicts.find(claim) {
+            Claim::Signed { .. } | Claim::Aggregate(_) => match (&self.signatures, claim) {
+                (Signatures::Simulated(verifier), Claim::Signed { by, statement, signature }) => {
+                    verifier.verify(by, statement, signature)
+                }
+                (Signatures::Simulated(_), _) => false, // tags do not add up
+                (Signatures::Real(verdicts), _) => match verdicts.find(claim) {
                     (_, Some(verdict)) => verdict,
                     // Its place was taken by another of these claims.
                     _ => self.accelerator.check(std::slice::from_ref(claim)) == [true],
@@ -170,10 +173,13 @@ impl Verdicts {
     }
     /// A claim's name, and the verdict on it if that is known.
     fn find(&self, claim: &Claim) -> (Digest, Option<bool>) {
-        let Claim::Signed { by, statement, signature } = claim else {
-            unreachable!("only verdicts on signatures are kept here");
+        let name = match claim {
+            Claim::Signed { by, statement, signature } => {
+                sha256_of(&[&by.0, &signature.0, statement])
+            }
+            Claim::Aggregate(aggregate) => aggregate.digest(),
+            _ => unreachable!("only verdicts on signatures are kept here"),
         };
-        let name = sha256_of(&[&by.0, &signature.0, statement]);
         let known = self.known[place_of(&name)].filter(|(other, _)| *other == name);
         (name, known.map(|(_, verdict)| verdict))
     }
@@ -213,7 +219,7 @@ impl Verdicts {
     }
     /// Takes a signature into a call if nothing is known of it.
     fn gather(&self, call: &mut Call, claim: &Claim) {
-        if !matches!(claim, Claim::Signed { .. }) {
+        if !matches!(claim, Claim::Signed { .. } | Claim::Aggregate(_)) {
             return;
         }
         if let (name, None) = self.find(claim)

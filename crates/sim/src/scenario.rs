@@ -37,7 +37,7 @@ pub struct Scenario {
     pub seed: u64,
     /// Goes into the chain's name, so that two experiments share no signatures.
     pub label: String,
-    /// Real signatures, or tags of the same size whose cost is modelled alone.
+    /// Real signatures, of one kind or the other, or tags of the same size whose cost is modelled alone.
     pub scheme: Scheme,
     /// Whether clients sign their transactions and replicas check them.
     pub client_signatures: bool,
@@ -65,7 +65,7 @@ pub struct Scenario {
     /// How long an undisturbed system with work to do may go without a commit before that is a
     /// violation of `"progress"`; `None` for as long as it likes.
     pub progress_within: Option<Span>,
-    /// Hashes, and proves signatures of [`Scheme::Ed25519`]. Has no say in what happens.
+    /// Hashes, and proves signatures that are not simulated. Has no say in what happens.
     pub accelerator: Arc<dyn Accelerator>,
     /// Which event queue. Has no say in what happens.
     pub queue: QueueKind,
@@ -224,6 +224,12 @@ pub struct CpuModel {
     pub save: Span,
     /// Executing a transaction.
     pub execute: Span,
+    /// Making a BLS signature.
+    pub bls_sign: Span,
+    /// Checking a BLS signature of one or many, …
+    pub bls_check: Span,
+    /// … and for each signer in it, in picoseconds: adding up keys.
+    pub bls_signer_ps: u64,
 }
 
 impl CpuModel {
@@ -240,10 +246,13 @@ impl CpuModel {
             check_work: Span::ZERO,
             save: Span::ZERO,
             execute: Span::ZERO,
+            bls_sign: Span::ZERO,
+            bls_check: Span::ZERO,
+            bls_signer_ps: 0,
         }
     }
     /// One core of a 2023 server (AMD Zen 4): Ed25519 by `ed25519-zebra` in batches, SHA-256 with
-    /// the CPU's instructions, QUIC on the loopback; records in memory.
+    /// the CPU's instructions, BLS by `blst`, QUIC on the loopback; records in memory.
     pub const fn server() -> Self {
         Self {
             receive: Span::us(2),
@@ -256,6 +265,16 @@ impl CpuModel {
             check_work: Span::ns(200),
             save: Span::ZERO,
             execute: Span::us(1),
+            bls_sign: Span::us(160),
+            bls_check: Span::us(830),
+            bls_signer_ps: 750_000,
+        }
+    }
+    /// This model where replicas sign like this.
+    pub(crate) const fn signing_by(self, scheme: Scheme) -> Self {
+        match scheme {
+            Scheme::Bls => Self { sign: self.bls_sign, ..self },
+            Scheme::Ed25519 | Scheme::Simulated => self,
         }
     }
     /// Whether nothing costs anything.

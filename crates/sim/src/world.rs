@@ -8,8 +8,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use byzlab_core::{
-    Action, Batch, BuildError, Committee, Event, Packet, ReplicaId, Seat, Signer, Ticket, Time,
-    outcome::Outcome,
+    Action, Batch, BuildError, Committee, Event, Packet, ReplicaId, Scheme, Seat, Signer, Ticket,
+    Time, VoteKeys, outcome::Outcome,
 };
 
 use crate::{
@@ -126,7 +126,12 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
         let signers: Vec<Signer> =
             (0..size).map(|id| Signer::seeded(scenario.scheme, seed, &name(id))).collect();
         let keys = signers.iter().map(Signer::public).collect();
-        let committee = Committee::new(&scenario.label, keys, scenario.client_signatures);
+        let mut committee = Committee::new(&scenario.label, keys, scenario.client_signatures);
+        if scenario.scheme == Scheme::Bls {
+            let pairs: Vec<_> = signers.iter().filter_map(Signer::vote_key).collect();
+            let keys = VoteKeys::new(&pairs).map_err(|bad| BuildError(bad.to_string()))?;
+            committee = committee.voting_with(keys);
+        }
         let committee = Arc::new(committee);
         let seats: Vec<Seat> = graph::neighbours(scenario.network.peers, size, seed)?
             .into_iter()
@@ -161,7 +166,7 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             links,
             weather,
             plain: false,
-            cpu: scenario.cpu,
+            cpu: scenario.cpu.signing_by(scenario.scheme),
             cpu_is_free: scenario.cpu.is_free() && !prices.by_the_call(),
             prices,
             flights: Flights::default(),

@@ -180,7 +180,7 @@ impl Accelerator for Routed {
         if self.judges.is_none() {
             let bytes = |claim: &Claim| match claim {
                 Claim::Signed { statement, .. } => statement.len() as u64,
-                Claim::Root(_) | Claim::Work(_) => 0,
+                Claim::Aggregate(_) | Claim::Root(_) | Claim::Work(_) => 0,
             };
             let bytes = claims.iter().map(bytes).sum();
             let size = (Work::UnknownKeys, claims.len() as u64, bytes);
@@ -210,11 +210,21 @@ impl Accelerator for Routed {
                 verdicts[at] = holds;
             }
         }
+        let is_sum = |at: &usize| matches!(claims[*at], Claim::Aggregate(_));
+        let (sums, others): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is_sum);
+        if !sums.is_empty() {
+            let chosen: Vec<Claim> = sums.iter().map(|&at| claims[at].clone()).collect();
+            for (at, holds) in sums.into_iter().zip(self.cpu.check(&chosen)) {
+                verdicts[at] = holds;
+            }
+        }
         for at in others {
             verdicts[at] = match &claims[at] {
                 Claim::Root(batch) => batch.computed_root(self) == batch.root(),
                 Claim::Work(seal) => seal.holds(),
-                Claim::Signed { .. } => unreachable!("signatures were sorted out"),
+                Claim::Signed { .. } | Claim::Aggregate(_) => {
+                    unreachable!("signatures were sorted out")
+                }
             };
         }
         verdicts

@@ -10,7 +10,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::sha256, merkle,
+    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::bls, crypto::sha256, merkle,
 };
 
 use super::{
@@ -321,7 +321,7 @@ impl Accelerator for Gpu {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let (mut at_signed, mut items) = (Vec::new(), Vec::new());
+        let (mut at_signed, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
@@ -338,6 +338,7 @@ impl Accelerator for Gpu {
                     };
                 }
                 Claim::Work(seal) => verdicts[at] = seal.holds(),
+                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
             }
         }
         if !items.is_empty() {
@@ -345,6 +346,9 @@ impl Accelerator for Gpu {
             let held = self.serve(items.len() as u64, device, || self.cpu.signatures(&items));
             at_signed.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
         }
+        let (at_sums, sums): (Vec<usize>, Vec<_>) = sums.into_iter().unzip();
+        let held = bls::check(&sums);
+        at_sums.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
         verdicts
     }
 

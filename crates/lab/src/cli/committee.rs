@@ -1,15 +1,19 @@
 //! `byzlab committee`.
 
-use std::{net::SocketAddr, path::PathBuf, time::SystemTime};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use byzlab_core::Registry;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use toml::Table;
 
 use super::{Found, say};
 use crate::{
-    deployment::{CommitteeFile, Deployment, Place, public_key},
+    deployment::{CommitteeFile, Deployment, Place, public_key, vote_key},
     spec::Edit,
 };
 
@@ -29,6 +33,9 @@ pub(super) struct Arguments {
     /// Sets a parameter of the protocol
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// How replicas sign; by BLS, certificates are one signature, and keys are given as files
+    #[arg(long, value_enum, default_value_t = Scheme::Ed25519)]
+    scheme: Scheme,
     /// Names the chain
     #[arg(long, default_value = "byzlab")]
     label: String,
@@ -40,13 +47,20 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Scheme {
+    Ed25519,
+    Bls,
+}
+
 pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Found> {
     let mut protocol = Table::new();
     protocol.insert("name".into(), arguments.protocol.clone().into());
     for set in &arguments.set {
         Edit::parse(set)?.apply(&mut protocol)?;
     }
-    let places: Result<Vec<Place>> = arguments.replicas.iter().map(|text| place(text)).collect();
+    let places: Result<Vec<Place>> =
+        arguments.replicas.iter().map(|text| place(text, arguments.scheme)).collect();
     let file = CommitteeFile {
         label: arguments.label.clone(),
         epoch: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
@@ -61,7 +75,7 @@ pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Fo
     Ok(Found::Good)
 }
 
-fn place(text: &str) -> Result<Place> {
+fn place(text: &str, scheme: Scheme) -> Result<Place> {
     let (key, addresses) = text
         .rsplit_once('@')
         .with_context(|| format!("`{text}` is no KEY@ADDRESS, like 0.key.pub@127.0.0.1:7000"))?;
@@ -79,5 +93,10 @@ fn place(text: &str) -> Result<Place> {
             (peers, clients)
         }
     };
-    Ok(Place { key: public_key(key)?, peers, clients })
+    let votes = match scheme {
+        Scheme::Ed25519 => None,
+        Scheme::Bls => Some(vote_key(Path::new(key))?),
+    };
+    let (vote_key, possession) = votes.unzip();
+    Ok(Place { key: public_key(key)?, vote_key, possession, peers, clients })
 }

@@ -12,7 +12,7 @@ use std::{
 use anyhow::{Context as _, Result};
 use byzlab_accel::choice::Picked;
 use byzlab_core::{
-    Registry, Span, Time,
+    Registry, Scheme, Span, Time,
     host::{Arrivals, Load},
 };
 use byzlab_node::plan::{
@@ -202,6 +202,10 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
         }
     };
     let outcome = byzlab_node::run_client(&plan, &mut tell)?;
+    let scheme = match deployment.committee.votes {
+        Some(_) => Scheme::Bls,
+        None => Scheme::Ed25519,
+    };
     let identity = Identity {
         run: 0,
         label: deployment.entry.name.to_owned(),
@@ -211,7 +215,7 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
         nodes: deployment.committee.size() as u16,
         seed,
         client_signatures: deployment.committee.client_signatures,
-        scheme: "ed25519".to_owned(),
+        scheme: scheme.name().to_owned(),
         durability: None,
         load: (Span::ZERO, arguments.duration),
     };

@@ -16,6 +16,7 @@ pub use check::RUNS_MAX;
 use check::{Chosen, Wrong, check};
 
 use crate::{
+    host::quic,
     profiles,
     record::Identity,
     spec::{self, Edit, FaultKind, Host, OneOrMany, Problem, Source, Spec},
@@ -70,8 +71,8 @@ impl Case {
     pub fn identity(&self) -> Identity {
         let spec = &self.spec;
         let (scheme, durability) = match self.host {
-            Host::Sim => (spec.cluster.signatures, None),
-            Host::Quic => (byzlab_core::Scheme::Ed25519, Some(spec.quic.durability.to_string())),
+            Host::Sim => (spec.cluster.scheme, None),
+            Host::Quic => (quic::scheme(spec), Some(spec.quic.durability.to_string())),
         };
         Identity {
             run: self.run,
@@ -82,7 +83,7 @@ impl Case {
             nodes: spec.cluster.nodes,
             seed: self.seed,
             client_signatures: spec.cluster.client_signatures,
-            scheme: format!("{scheme:?}").to_lowercase(),
+            scheme: scheme.name().to_owned(),
             durability,
             load: (spec.load.from, spec.load.until.unwrap_or(spec.stop.after)),
         }

@@ -64,8 +64,11 @@ pub fn run(
 /// The committee of a run that is over, for `byzlab ledger verify`: its addresses are gone.
 fn committee(case: &Case) -> CommitteeFile {
     let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let key = |i| Signer::seeded(Scheme::Ed25519, case.seed, &format!("replica/{i}")).public();
-    let place = |i| Place { key: key(i), peers: nowhere, clients: nowhere };
+    let place = |i| {
+        let signer = Signer::seeded(scheme(&case.spec), case.seed, &format!("replica/{i}"));
+        let (vote_key, possession) = signer.vote_key().unzip();
+        Place { key: signer.public(), vote_key, possession, peers: nowhere, clients: nowhere }
+    };
     let mut protocol = toml::Table::new();
     protocol.insert("name".into(), case.entry.name.into());
     protocol.extend(case.params.clone());
@@ -88,6 +91,7 @@ pub fn plan(case: &Case, accelerator: Arc<dyn Accelerator>, dir: &Path) -> Resul
     let mut plan = ClusterPlan::new(case.entry, spec.cluster.nodes, dir.to_owned(), accelerator);
     plan.params = case.params.clone();
     plan.seed = case.seed;
+    plan.scheme = scheme(spec);
     plan.client_signatures = spec.cluster.client_signatures;
     plan.clients = Clients { count: spec.load.clients, load: load(spec) };
     plan.mining = Mining { hash_power: hash_power(spec) };
@@ -104,6 +108,14 @@ pub fn plan(case: &Case, accelerator: Arc<dyn Accelerator>, dir: &Path) -> Resul
         plan.mode = Mode::Processes { program, arguments: supervised(&spec.accelerator) };
     }
     Ok(plan)
+}
+
+/// How replicas sign on a real cluster: really.
+pub(crate) fn scheme(spec: &spec::Spec) -> Scheme {
+    match spec.cluster.scheme {
+        Scheme::Bls => Scheme::Bls,
+        Scheme::Ed25519 | Scheme::Simulated => Scheme::Ed25519,
+    }
 }
 
 fn faults(fault: &spec::Fault) -> Vec<Fault> {

@@ -69,7 +69,7 @@ pub fn scenario(case: &Case, accelerator: Arc<dyn Accelerator>) -> Result<Scenar
     let spec = &case.spec;
     let mut scenario = Scenario::new(case.entry, spec.cluster.nodes, case.seed);
     scenario.params = case.params.clone();
-    scenario.scheme = spec.cluster.signatures;
+    scenario.scheme = spec.cluster.scheme;
     scenario.client_signatures = spec.cluster.client_signatures;
     scenario.network = network(&spec.network)?;
     scenario.cpu = spec.cpu.model();

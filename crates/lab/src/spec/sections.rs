@@ -14,9 +14,11 @@ pub struct Cluster {
     pub nodes: u16,
     /// Whether clients sign their transactions and replicas check them.
     pub client_signatures: bool,
-    /// Signatures in simulation: `"simulated"` (tags of the same size, with a modelled cost) or
-    /// `"ed25519"`. A real cluster always has Ed25519.
-    pub signatures: Scheme,
+    /// How replicas sign: `"ed25519"`; `"bls"`, so that a certificate is one signature and a bit a
+    /// replica; or, in simulation, `"simulated"`: tags of Ed25519's size with a modelled cost, in place
+    /// of which a real cluster has Ed25519. Called `signatures` before.
+    #[serde(alias = "signatures")]
+    pub scheme: Scheme,
     /// Replicas that never say a word. Simulation only.
     pub silent: Vec<u16>,
     /// Replicas that are two honest copies under one key, each seen by its own part of the network:
@@ -31,7 +33,7 @@ impl Default for Cluster {
         Self {
             nodes: 4,
             client_signatures: true,
-            signatures: Scheme::Simulated,
+            scheme: Scheme::Simulated,
             silent: Vec::new(),
             twins: Vec::new(),
             twins_reshuffle: None,

@@ -157,6 +157,12 @@ pub struct Cpu {
     pub save: Option<Span>,
     /// Executing a transaction.
     pub execute: Option<Span>,
+    /// Making a BLS signature.
+    pub bls_sign: Option<Span>,
+    /// Checking a BLS signature of one or many, …
+    pub bls_check: Option<Span>,
+    /// … and for each signer in it, in picoseconds.
+    pub bls_signer_ps: Option<u64>,
 }
 
 /// A model of a processor.
@@ -188,6 +194,9 @@ impl Cpu {
             check_work: self.check_work.unwrap_or(base.check_work),
             save: self.save.unwrap_or(base.save),
             execute: self.execute.unwrap_or(base.execute),
+            bls_sign: self.bls_sign.unwrap_or(base.bls_sign),
+            bls_check: self.bls_check.unwrap_or(base.bls_check),
+            bls_signer_ps: self.bls_signer_ps.unwrap_or(base.bls_signer_ps),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Committee, Signer, Span, Time, Usage,
+    Committee, Scheme, Signer, Span, Time, Usage, VoteKeys,
     outcome::{Mark, Outcome, Sample},
 };
 
@@ -109,7 +109,14 @@ impl Stage {
     fn set(plan: &ClusterPlan) -> Result<Self, NodeError> {
         let secret = |i| Secret(Signer::seeded_secret(plan.seed, &format!("replica/{i}")));
         let keys = (0..plan.size).map(|i| secret(i).signer().public()).collect();
-        let committee = Arc::new(Committee::new(CHAIN_LABEL, keys, plan.client_signatures));
+        let mut committee = Committee::new(CHAIN_LABEL, keys, plan.client_signatures);
+        if plan.scheme == Scheme::Bls {
+            let pair = |i| Signer::bls(secret(i).0).vote_key();
+            let pairs: Vec<_> = (0..plan.size).filter_map(pair).collect();
+            let keys = VoteKeys::new(&pairs).map_err(|bad| NodeError::Plan(bad.to_string()))?;
+            committee = committee.voting_with(keys);
+        }
+        let committee = Arc::new(committee);
         let addresses = free_addresses(plan.size)?;
         let epoch = SystemTime::now();
         let mut members = Vec::new();

@@ -13,7 +13,9 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use byzlab_core::{Accelerator, Committee, PublicKey, Registry, ReplicaId, Span};
+use byzlab_core::{
+    Accelerator, Committee, Possession, PublicKey, Registry, ReplicaId, Span, VoteKey, VoteKeys,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,6 +40,8 @@ struct Order {
     label: String,
     keys: Vec<PublicKey>,
     client_signatures: bool,
+    /// Empty where replicas do not sign by BLS.
+    votes: Vec<(VoteKey, Possession)>,
     addresses: Vec<Address>,
     secret: Secret,
     epoch: SystemTime,
@@ -196,6 +200,7 @@ impl Order {
             label: crate::plan::CHAIN_LABEL.to_owned(),
             keys: seat.committee.keys.clone(),
             client_signatures: seat.committee.client_signatures,
+            votes: seat.committee.votes.as_ref().map_or(Vec::new(), |v| v.pairs().to_vec()),
             addresses: seat.addresses.clone(),
             secret: seat.secret.clone(),
             epoch: seat.epoch,
@@ -211,7 +216,12 @@ impl Order {
         registry: &Registry,
         accelerator: Arc<dyn Accelerator>,
     ) -> Result<SeatPlan, NodeError> {
-        let committee = Committee::new(&self.label, self.keys, self.client_signatures);
+        let mut committee = Committee::new(&self.label, self.keys, self.client_signatures);
+        if !self.votes.is_empty() {
+            let keys =
+                VoteKeys::new(&self.votes).map_err(|bad| NodeError::Plan(bad.to_string()))?;
+            committee = committee.voting_with(keys);
+        }
         Ok(SeatPlan {
             entry: registry.find(&self.protocol)?,
             params: self.params,

@@ -26,7 +26,7 @@ use std::{
     thread,
 };
 
-use byzlab_core::Accelerator;
+use byzlab_core::{Accelerator, Signer};
 use tokio::sync::{Notify, mpsc::unbounded_channel};
 
 use crate::{
@@ -122,6 +122,11 @@ impl Running {
 pub(crate) fn start(plan: &SeatPlan) -> Result<Running, NodeError> {
     let me = plan.me;
     if plan.committee.key(me) != Some(plan.secret.signer().public()) {
+        return Err(NodeError::WrongKey(me));
+    }
+    if let Some(votes) = &plan.committee.votes
+        && votes.pairs().get(me.index()).copied() != Signer::bls(plan.secret.0).vote_key()
+    {
         return Err(NodeError::WrongKey(me));
     }
     if plan.addresses.len() != plan.committee.size() {

@@ -194,7 +194,8 @@ fn take_seat(
     let seat = Seat::new(plan.me, plan.committee.clone());
     let neighbours = seat.neighbours.clone();
     let saved = Saved { records: &recovered.records, head: recovered.head, ledger: reader };
-    let replica = plan.entry.build(seat, plan.secret.signer(), &plan.params, saved)?;
+    let replica =
+        plan.entry.build(seat, plan.secret.signer_in(&plan.committee), &plan.params, saved)?;
     let mut executor = Executor::new(Box::<KvStore>::default());
     replay(&mut executor, reader, recovered.head.height)?;
     Ok((replica, neighbours, executor))

@@ -228,6 +228,9 @@ impl Auditor<'_> {
             if let [first, more @ ..] = &failed[..] {
                 let what = match first {
                     Claim::Signed { by, .. } => format!("the signature by {by:?} does not hold"),
+                    Claim::Aggregate(sum) => {
+                        format!("the signature of {} replicas does not hold", sum.signers.len())
+                    }
                     Claim::Root(_) => "the Merkle root is not that of its transactions".into(),
                     Claim::Work(_) => "the proof of work does not hold".into(),
                 };

@@ -127,6 +127,9 @@ fn signatures(context: &Context<'_>) -> String {
             (true, "simulated") => {
                 format!("on in {which}: simulated, their cost charged and no curve computed")
             }
+            (true, "bls") => {
+                format!("on in {which}: replicas sign by BLS, clients by Ed25519, each one checked")
+            }
             (true, scheme) => format!("on in {which}: {scheme}"),
             (false, scheme) => {
                 format!("OFF in {which}: transactions are not signed; replicas sign by {scheme}")
