@@ -147,6 +147,7 @@ impl Pump {
             Claim::Signed { by, statement, signature } => {
                 self.verifier.verify(by, statement, signature)
             }
+            Claim::Aggregate(aggregate) => aggregate.holds(),
             Claim::Root(batch) => batch.computed_root(&Reference) == batch.root(),
             Claim::Work(seal) => seal.holds(),
         }

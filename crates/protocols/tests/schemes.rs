@@ -19,7 +19,8 @@ fn outcome(name: &str, size: u16, scheme: Scheme) -> Outcome {
 #[test]
 fn every_protocol_commits_by_bls() {
     for entry in builtin().entries().iter().filter(|entry| entry.name != "pow") {
-        let outcome = outcome(entry.name, 4, Scheme::Bls);
+        let size = entry.theories.first().map_or(4, |theory| theory.resilience.smallest(1));
+        let outcome = outcome(entry.name, size, Scheme::Bls);
         assert_eq!(outcome.violations, [], "{}", entry.name);
         assert!(outcome.committed_blocks > 0, "{}: {:?}", entry.name, outcome.notes);
     }
