@@ -82,6 +82,7 @@ impl<M: Message> Steps<M> {
         let verifier = SimulatedVerifier::new(SEED);
         let holds = |claim: &Claim| match claim {
             Claim::Signed { by, statement, signature } => verifier.verify(by, statement, signature),
+            Claim::Aggregate(aggregate) => aggregate.holds(),
             Claim::Root(batch) => batch.computed_root(&Reference) == batch.root(),
             Claim::Work(_) => false,
         };
