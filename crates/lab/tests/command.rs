@@ -377,3 +377,43 @@ fn a_software_adapter_changes_nothing() {
         assert!(figure("proof_batch_mean_claims") >= 1.0 && figure("proof_wait_mean_us") > 0.0);
     }
 }
+
+#[test]
+fn replicas_sign_by_bls_in_simulation_on_a_cluster_and_in_a_deployment() {
+    let file = "name = \"bls\"\nhost = [\"sim\", \"quic\"]\n[protocol]\nname = \"pbft\"\n\
+                [cluster]\nscheme = \"bls\"\n[quic]\nkeep_ledgers = true\n\
+                [load]\nrate = 50\nuntil = \"500ms\"\n[stop]\nafter = \"2s\"\n";
+    let dir = with_file(file);
+    let output = byzlab(&dir, &["run", "tiny.toml", "--out", "a"]);
+    assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    let records = timeless(&dir.path().join("a"));
+    for record in &records {
+        assert_eq!(record.scheme, "bls");
+        assert!(record.summary.committed_transactions > 0, "on {}", record.summary.host);
+    }
+    let ledgers = dir.path().join("a").join("ledgers");
+    let folder = fs::read_dir(&ledgers).ok().into_iter().flatten().flatten().next();
+    if let Some(folder) = folder {
+        let replica = folder.path().join("replica-0");
+        let output = byzlab(&dir, &["ledger", "verify", replica.to_str().unwrap()]);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+    }
+
+    let mut arguments = vec!["committee", "--protocol=pbft", "--scheme=bls"];
+    let places: Vec<_> =
+        (0..2).map(|i| format!("{i}.key.pub@127.0.0.1:{}", 7000 + 10 * i)).collect();
+    (0..2).for_each(|i| drop(byzlab(&dir, &["keygen", &format!("{i}.key")])));
+    arguments.extend(places.iter().map(String::as_str));
+    let output = byzlab(&dir, &arguments);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let mut file: toml::Table = toml::from_str(&stdout(&output)).unwrap();
+    // Another's proof of possession is none.
+    let replicas = file["replica"].as_array_mut().unwrap();
+    replicas[1]["possession"] = replicas[0]["possession"].clone();
+    fs::write(dir.path().join("committee.toml"), toml::to_string(&file).unwrap()).unwrap();
+    let seat = ["seat", "--committee=committee.toml", "--key=0.key", "--dir=d"];
+    let output = byzlab(&dir, &seat);
+    assert_eq!(code(&output), 2);
+    let said = stderr(&output);
+    assert!(said.contains("the vote key of replica 1 is not proven to be held"), "{said}");
+}
