@@ -24,8 +24,10 @@
 //! n − f ≥ 4f + 1 honest replicas each sees 2f + 1 votes that contradict its own, and nullifies.
 //!
 //! # Deviations from the paper
-//! - Replicas are n with f = ⌊(n − 1)/5⌋. Below 6 that is f = 0: one vote ends a view, all must vote to make a
-//!   block final, and one that stops, stops the system.
+//! - Replicas are n with f = ⌊(n − 1)/5⌋. Below 6 that is f = 0: all must vote to make a block final, and one
+//!   that stops, stops the system. There 2f + 1 would be the leader's own vote, which ends its view before
+//!   anyone else has seen the block; so half of the replicas, ⌊(n + 1)/2⌋, notarize and nullify. The arguments
+//!   above ask that this is 2f + 1 at least, and that n − f is at least twice this less one.
 //! - A replica that sees a block notarized before it voted, for certificates may be faster than proposals,
 //!   leaves the view, and votes for that block when it has it. Else n − f votes might never come together.
 //! - Those that [`kit::notary`](crate::kit::notary) has in common: what it does while nothing waits, and when
@@ -61,9 +63,12 @@ impl Rules for Spec {
     /// 8.6
     const CONTRADICTS: bool = true;
 
-    /// M = 2f + 1.
+    /// M = 2f + 1; where nobody may be faulty, half of the replicas.
     fn notarize(committee: &Committee) -> usize {
-        2 * faults(committee) + 1
+        match faults(committee) {
+            0 => committee.size().div_ceil(2),
+            faults => 2 * faults + 1,
+        }
     }
     /// L = n − f.
     fn finalize(committee: &Committee) -> usize {

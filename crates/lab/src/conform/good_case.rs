@@ -74,7 +74,7 @@ impl Setting {
         }
         Ok(params)
     }
-    /// The scenario, which runs until stopped, for [`PATIENCE`] at most; with a journal.
+    /// The scenario, which runs until stopped, for a thousand seconds at most; with a journal.
     ///
     /// # Errors
     /// If the theory names a parameter that does not exist.

@@ -19,16 +19,16 @@
 //! | `log`, `message`, `params`, `theory` | saved state; messages; parameters; promises |
 //!
 //! # Safety
-//! Let q = ⌈(n + f + 1)/2⌉, so that two quorums share an honest replica. *No equivocation:* a certificate has a quorum's
-//! votes, and an honest replica votes for one header an author and round, saved before its vote leaves. *Order:* an
-//! anchor is committed by n − q + 1 votes (f + 1 where n = 3f + 1); each later vertex has a quorum of the voting round
-//! among its ancestors, so one of the voters, and leads to the anchor. So every replica orders it before any later
-//! anchor that it commits; which anchors come between follows from the later one's history alone.
+//! Let q = ⌈(n + f + 1)/2⌉, so that two quorums share an honest replica. *No equivocation:* a certificate has a
+//! quorum's votes, and an honest replica votes for one header an author and round, saved before its vote leaves.
+//! *Order:* an anchor is committed by n − q + 1 votes (f + 1 where n = 3f + 1); each later vertex has a quorum of the
+//! voting round among its ancestors, so one of the voters, and leads to the anchor. So every replica orders it before
+//! any later anchor that it commits; which anchors come between follows from the later one's history alone.
 //!
 //! *The ledger's proof.* A header of the voting round that votes for the anchor claims the cut through it, and others
 //! claim what their author has decided. Of a quorum of equal claims at least q − f are honest. If one has decided, the
-//! cut is final. Else q − f honest headers vote for the anchor; each later certified vertex has a quorum of authors of that
-//! round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
+//! cut is final. Else q − f honest headers vote for the anchor; each later certified vertex has a quorum of authors of
+//! that round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
 //! leads to the anchor. The headers that make the proof need not be certified.
 //!
 //! *Across restarts.* Headers, votes and what they build on are saved before they leave.

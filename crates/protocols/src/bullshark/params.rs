@@ -16,8 +16,8 @@ pub struct Params {
     pub batch_bytes: u32,
     /// The shortest time between two headers of one replica: on fast networks, batches fill up meanwhile.
     pub round_gap: Span,
-    /// How long a replica waits in an odd round for its anchor, and in an even one for votes on it. Doubles with each time in a row that it waited in vain, until an anchor
-    /// is committed again.
+    /// How long a replica waits in an odd round for its anchor, and in an even one for votes on it. Doubles with
+    /// each time in a row that it waited in vain, until an anchor is committed again.
     pub leader_timeout: Span,
     /// How long after its last header a replica with nothing to do makes the next.
     pub idle_gap: Span,
