@@ -224,7 +224,7 @@ pub struct CpuModel {
     pub save: Span,
     /// Executing a transaction.
     pub execute: Span,
-    /// Making a BLS signature.
+    /// Making a BLS signature; that of [`server`](Self::server) is an estimate.
     pub bls_sign: Span,
     /// Checking a BLS signature of one or many, …
     pub bls_check: Span,
