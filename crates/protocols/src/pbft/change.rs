@@ -32,7 +32,7 @@ impl Pbft {
         if std::mem::take(&mut self.timing) {
             out.disarm(Timer::View);
         }
-        (self.view, self.active, self.gathered) = (to, false, false);
+        (self.view, self.active, self.opened) = (to, false, false);
         self.view_changes = self.view_changes.saturating_add(1);
         out.save(Entry::Left(to).record());
         self.send_view_change(To::All, out);
@@ -83,15 +83,18 @@ impl Pbft {
         self.changes[from.index()] = Some(change);
         if to == self.view {
             self.agree += 1;
-            return self.on_departures(now, out);
+        } else if known <= Some(self.view) {
+            // One that was counted for this view and moves on cannot help to open it any more.
+            self.agree -= usize::from(known == Some(self.view));
+            self.ahead += 1;
         }
-        self.ahead += usize::from(known <= Some(self.view));
         if self.ahead >= self.setup.one_honest {
             // §4.5.2: f + 1 ask for views above this one: join the smallest of them.
             let views = self.changes.iter().flatten().map(|c| c.departure.view);
             let smallest = views.filter(|&view| view > self.view).min();
-            self.leave(now, smallest.expect("some were counted"), out);
+            return self.leave(now, smallest.expect("some were counted"), out);
         }
+        self.on_departures(now, out);
     }
 
     /// Counts anew who wants this view and who wants a later one.
@@ -101,17 +104,24 @@ impl Pbft {
         self.ahead = views().filter(|&view| view > self.view).count();
     }
 
-    /// §4.4: once a quorum moves to this view, its primary opens it; the others give it time T for that.
+    /// §4.4: once a quorum moves to this view, its primary opens it; once a quorum left those below, it is
+    /// given time T for that.
+    ///
+    /// Some of that quorum may be in later views: they saw this one gather, waited in vain, and went on. They
+    /// will not say again that they move here; so one that did not hear it (it was down, or cut off) has to
+    /// go after them, even if they are fewer than f + 1.
     fn on_departures(&mut self, now: Time, out: &mut Effects<Self>) {
-        if self.active || self.gathered || self.agree < self.setup.quorum {
+        if self.active || self.opened {
             return;
         }
-        self.gathered = true;
-        if self.primary() == self.seat.me {
+        if self.agree >= self.setup.quorum && self.primary() == self.seat.me {
+            self.opened = true;
             return self.open(out);
         }
-        self.timing = true;
-        out.arm(Timer::View, now + self.setup.timeout(self.view_changes));
+        if !self.timing && self.agree + self.ahead >= self.setup.quorum {
+            self.timing = true;
+            out.arm(Timer::View, now + self.setup.timeout(self.view_changes));
+        }
     }
 
     /// §4.4: the primary of the new view computes O and multicasts a new-view.

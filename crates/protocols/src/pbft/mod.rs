@@ -56,6 +56,8 @@
 //! - A NEW-VIEW carries the signed parts of the departures and one certificate for each choice, not every
 //!   certificate of each departure (see `view_change`). A departure may prove a claim with commits.
 //! - A null request is an empty block in the ledger. Primaries must not propose empty batches otherwise.
+//! - The timer between views starts when a quorum moved to this view or to later ones: a departure is not
+//!   said again once its sender went on, and channels lose messages here.
 //! - The timer restarts when any batch with transactions is executed, not a certain one.
 //! - A replica whose ledger is below a stable checkpoint keeps its slots until the blocks are there: its low
 //!   watermark is the lower of its stable checkpoint and its ledger. A vote is bound there as anywhere.
@@ -159,8 +161,8 @@ pub struct Pbft {
     /// How many of those are to this view, and to later ones.
     agree: usize,
     ahead: usize,
-    /// Whether a quorum moved to this view.
-    gathered: bool,
+    /// Whether this replica, its primary, opened this view.
+    opened: bool,
     /// Messages of views to come, a bounded number a peer.
     early: BTreeMap<ReplicaId, Vec<Message>>,
 
@@ -216,7 +218,7 @@ impl Protocol for Pbft {
             changes: vec![None; size],
             agree: 0,
             ahead: 0,
-            gathered: false,
+            opened: false,
             early: BTreeMap::new(),
             seen: Height::GENESIS,
             quiet: 0,

@@ -52,6 +52,11 @@ impl Four {
             prepared.iter().map(|c| self.evidence(&[0, 2, 3], Phase::Prepare, c)).collect();
         ViewChange { departure, signature, stable: certificate, evidence }
     }
+    /// A view change to `view` by one that prepared nothing.
+    fn says_it_moves(&self, by: u16, view: u64) -> (u16, Message) {
+        let change = self.view_change(usize::from(by), view, 0, &[]);
+        (by, Message::ViewChange(Arc::new(change)))
+    }
     /// The new view that an honest primary makes of `changes`.
     fn new_view(&self, view: u64, changes: &[(u16, ViewChange)]) -> NewView {
         let changes: Vec<_> = changes.iter().map(|(by, c)| (ReplicaId(*by), c)).collect();
@@ -292,27 +297,80 @@ fn genesis_is_stable_on_its_own_chain_alone() {
     assert!(!four.accepts(0, &Message::Stable(Arc::new(moved))));
 }
 
-/// What a replica that hears `messages` notes about those it drops.
-fn dropped(four: &Four, messages: &[(u16, Message)]) -> Vec<&'static str> {
+/// A replica in a committee of four that has just started.
+fn started(four: &Four, me: u16) -> Machine<super::Pbft> {
     let committee = Arc::new(four.committee.clone());
-    let (seat, saved) = (Seat::new(ReplicaId(0), committee.clone()), Saved::nothing(&committee));
-    let params = super::Params::default();
-    let mut machine =
-        Machine::<super::Pbft>::new(seat, four.signers[0].clone(), params, saved).expect("good");
+    let (seat, saved) = (Seat::new(ReplicaId(me), committee.clone()), Saved::nothing(&committee));
+    let (signer, params) = (four.signers[usize::from(me)].clone(), super::Params::default());
+    let mut machine = Machine::new(seat, signer, params, saved).expect("good");
+    machine.handle(Time::ZERO, Event::Start, &mut Vec::new());
+    machine
+}
+
+/// What the replica does that hears `messages`.
+fn hear(machine: &mut Machine<super::Pbft>, now: Time, messages: &[(u16, Message)]) -> Vec<Action> {
     let mut actions = Vec::new();
-    machine.handle(Time::ZERO, Event::Start, &mut actions);
     for (from, message) in messages {
         let packet = Packet::outgoing(ReplicaId(*from), message);
-        machine.handle(Time::ZERO, Event::Packet(packet), &mut actions);
+        machine.handle(now, Event::Packet(packet), &mut actions);
         if let Some(&Action::Verify { ticket, .. }) = actions.last() {
-            machine.handle(Time::ZERO, Event::Verdict { ticket, holds: true }, &mut actions);
+            machine.handle(now, Event::Verdict { ticket, holds: true }, &mut actions);
         }
     }
+    actions
+}
+
+/// What a replica that hears `messages` notes about those it drops.
+fn dropped(four: &Four, messages: &[(u16, Message)]) -> Vec<&'static str> {
+    let actions = hear(&mut started(four, 0), Time::ZERO, messages);
     let why = |action: &Action| match action {
         Action::Note(Note::Dropped { why, .. }) => Some(*why),
         _ => None,
     };
     actions.iter().filter_map(why).collect()
+}
+
+/// The views that it said it moves to, and those that it opened.
+fn said(actions: &[Action]) -> (Vec<u64>, Vec<u64>) {
+    let (mut left, mut opened) = (Vec::new(), Vec::new());
+    for action in actions {
+        let Action::Send { packet, .. } = action else { continue };
+        match packet.message().expect("its own") {
+            Message::ViewChange(change) => left.push(change.departure.view.0),
+            Message::NewView(new_view) => opened.push(new_view.view.0),
+            _ => {}
+        }
+    }
+    left.dedup(); // It says so again while nothing comes of it.
+    (left, opened)
+}
+
+#[test]
+fn one_that_missed_a_quorum_goes_after_those_who_went_on() {
+    let four = Four::new();
+    let mut machine = started(&four, 0);
+    // Replica 1 moved to view 1 too, while this one was down, and will not say so again.
+    let changes = [four.says_it_moves(3, 1), four.says_it_moves(1, 2)];
+    let joined = hear(&mut machine, Time::ZERO, &changes);
+    assert_eq!(said(&joined), (vec![1], vec![]), "f + 1 are ahead, the nearest in view 1");
+    let mut actions = Vec::new();
+    machine.handle(Time::seconds(1), Event::Wake, &mut actions);
+    assert_eq!(said(&actions), (vec![1, 2], vec![]), "a quorum left view 0");
+}
+
+#[test]
+fn a_view_is_opened_by_a_quorum_that_is_still_in_it() {
+    let four = Four::new();
+    let mut machine = started(&four, 1);
+    let (now, mut actions) = (Time::seconds(1), Vec::new());
+    machine.handle(Time::ZERO, Event::Waiting(true), &mut actions);
+    machine.handle(now, Event::Wake, &mut actions);
+    assert_eq!(said(&actions).0, [1], "it suspects the primary");
+    // Replica 0 comes and goes on: with replica 3 there are two in view 1, with replica 2 three.
+    let changes = [four.says_it_moves(0, 1), four.says_it_moves(0, 2), four.says_it_moves(3, 1)];
+    assert_eq!(said(&hear(&mut machine, now, &changes)), (vec![], vec![]));
+    let last = hear(&mut machine, now, &[four.says_it_moves(2, 1)]);
+    assert_eq!(said(&last), (vec![], vec![1]));
 }
 
 #[test]
