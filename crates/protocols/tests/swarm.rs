@@ -60,6 +60,22 @@ fn swarm(name: &str) {
     }
 }
 
+/// All stood still: who was a round behind lacked what the others had forgotten and built on, or
+/// the vertex of a leader in its ledger that made up its quorum.
+#[test]
+fn seeds_in_which_a_dag_got_stuck() {
+    let stuck = [("mysticeti", &[199, 603, 604][..]), ("bullshark", &[193, 342])];
+    for (name, seeds) in stuck {
+        let entry = builtin().find(name).unwrap();
+        for (theory, &seed) in entry.theories.iter().flat_map(|t| seeds.iter().map(move |s| (t, s)))
+        {
+            let scenario = swarm::scenario(entry, theory, seed).unwrap();
+            let outcome = run(&scenario, &mut |_| {}).unwrap();
+            assert_eq!(swarm::judge(&scenario, &outcome), Ok(()), "{}", swarm::InWords(&scenario));
+        }
+    }
+}
+
 /// A burst that a client spreads over replicas is known as sent, whichever part comes first.
 #[test]
 fn bursts_are_spread_over_replicas() {

@@ -275,6 +275,7 @@ impl Bullshark {
     fn enter(&mut self, vertex: &Arc<Vertex>, save: bool, out: &mut Effects<Self>) {
         let name = vertex.name();
         self.headers.remove(&name);
+        self.orphans.remove(&name);
         let known = self.voted.insert((name.round, name.author), name.digest);
         if save && known != Some(name.digest) {
             log::header(vertex).for_each(|record| out.save(record));
@@ -290,10 +291,10 @@ impl Bullshark {
         }
     }
 
-    /// Lets go of what is settled.
+    /// Lets go of what is spent.
     fn forget(&mut self) {
         let dag = &self.loom.dag;
-        let lives = |name: &VertexRef| !dag.is_settled(name.round, name.author);
+        let lives = |name: &VertexRef| !dag.is_spent(name.round, name.author);
         self.headers.retain(|name, _| lives(name));
         self.orphans.retain(|name, _| lives(name));
         let floor = dag.floor();

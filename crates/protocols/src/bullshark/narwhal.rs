@@ -54,7 +54,7 @@ impl Bullshark {
     /// Why a header or a certificate of this name is of no use, if so.
     fn refuses(&self, name: &VertexRef) -> Option<&'static str> {
         let dag = &self.loom.dag;
-        if dag.is_settled(name.round, name.author) {
+        if dag.is_spent(name.round, name.author) {
             return Some("settled");
         }
         if dag.get(name).is_some() {

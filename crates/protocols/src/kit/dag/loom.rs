@@ -127,7 +127,7 @@ impl Loom {
     ) -> Self {
         let order = Order::new(&seat.committee, ledger, cut);
         let mut dag = Dag::new(&seat.committee, depth);
-        dag.settle(order.decided());
+        dag.settle(order.decided(), order.proven().cut.round);
         Self {
             dag,
             last: None,
@@ -201,10 +201,10 @@ impl Loom {
     /// waited for ancestors which are settled now.
     pub fn decide(&mut self, round: Round, leaders: &[Arc<Vertex>]) -> Vec<Arc<Vertex>> {
         self.order.decide(&self.dag, round, leaders);
-        self.settle()
+        self.settle(self.order.proven().cut.round)
     }
-    fn settle(&mut self) -> Vec<Arc<Vertex>> {
-        let ready = self.dag.settle(self.order.decided());
+    fn settle(&mut self, proven: Round) -> Vec<Arc<Vertex>> {
+        let ready = self.dag.settle(self.order.decided(), proven);
         let Self { dag, own, .. } = self;
         own.retain(|vertex| !dag.is_settled(vertex.round, vertex.author));
         ready
@@ -284,14 +284,26 @@ impl Loom {
             self.fetch(true, out);
         }
     }
-    /// Which of the vertices that a peer asks for are here, as many as an answer may hold.
+    /// Which of the vertices that a peer asks for are here, as many as an answer may hold. If one is not
+    /// because this replica needs it no more, the peer gets the proof that it may do without, too: it may
+    /// be that nobody has it and everybody else built on it.
     pub fn fetched<P: Protocol>(
         &self,
         from: ReplicaId,
         names: &[VertexRef],
         extra: usize,
         out: &mut Effects<P>,
-    ) -> Vec<Arc<Vertex>> {
+    ) -> Vec<Arc<Vertex>>
+    where
+        P::Message: From<Upkeep>,
+    {
+        let members = names.iter().filter(|name| self.seat.committee.contains(name.author));
+        let gone = |name: &VertexRef| {
+            self.dag.is_spent(name.round, name.author) && self.dag.get(name).is_none()
+        };
+        if members.into_iter().any(gone) {
+            out.send(from, Upkeep::Cut(self.order.proven().clone()).into());
+        }
         let mut here: Vec<_> = names.iter().filter_map(|name| self.dag.get(name)).collect();
         here.truncate(fitting(here.iter().map(|vertex| &***vertex), extra));
         if here.is_empty() {
@@ -337,7 +349,8 @@ impl Loom {
     {
         if proven.cut.round <= self.order.decided().round {
             out.drop(from, "cut", "not above what is decided here");
-            return Vec::new();
+            // But what is too old below it is so for good, whether it is proven here or not.
+            return self.settle(proven.cut.round);
         }
         self.sync.learn(from, proven.cut.head.height);
         let further = |target: &Arc<Proven>| target.cut.round >= proven.cut.round;
@@ -372,7 +385,7 @@ impl Loom {
             if let Some(proven) = self.order.take_over(block, out)
                 && self.order.adopt(&proven)
             {
-                ready.extend(self.settle());
+                ready.extend(self.settle(proven.cut.round));
             }
         }
         ready.extend(self.reach_target());
@@ -382,7 +395,7 @@ impl Loom {
     fn reach_target(&mut self) -> Vec<Arc<Vertex>> {
         let Some(target) = self.target.take() else { return Vec::new() };
         if self.order.adopt(&target) {
-            return self.settle();
+            return self.settle(target.cut.round);
         }
         let still = target.cut.round > self.order.decided().round;
         self.target = still.then_some(target);

@@ -37,7 +37,9 @@
 //! it may take a round or two longer.
 //!
 //! A proven cut is also all that a replica needs who lost the others' trail: with the ledger up to its
-//! head, it takes up the DAG from there.
+//! head, it takes up the DAG from there. It tells, too, what may be done without: a replica takes in a vertex
+//! whose ancestors it needs no more, and others that need them by their own count may find them nowhere.
+//! So nothing is forgotten before a cut is proven that makes it too old, and who asks for it gets that proof.
 
 pub mod finality;
 pub mod loom;

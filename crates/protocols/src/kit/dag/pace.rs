@@ -111,7 +111,7 @@ impl Pace {
             return Turn::At(self.idle_until);
         }
         if self.given_up < base && !leaders_spoke(base) {
-            if self.watched >= base {
+            if self.watched == base {
                 return Turn::Rest; // The timer runs.
             }
             self.watched = base;
@@ -177,5 +177,7 @@ mod tests {
         assert_eq!(turn(&mut pace, 120, 2), Turn::Leaders(Time::ms(320)), "twice as long");
         pace.committed();
         assert_eq!(turn(&mut pace, 130, 3), Turn::Leaders(Time::ms(230)));
+        // The own vertex of the round before came in late: that round's leaders are waited for now.
+        assert_eq!(turn(&mut pace, 140, 2), Turn::Leaders(Time::ms(240)));
     }
 }

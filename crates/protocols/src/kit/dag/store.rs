@@ -119,6 +119,11 @@ impl Dag {
     pub fn is_settled(&self, round: Round, author: ReplicaId) -> bool {
         round <= self.floor || round <= self.frontier[author.index()]
     }
+    /// Whether a vertex of this name is settled and nobody needs it any more. The leaders of the last
+    /// decided round are in the ledger, but that round may be the last that has a quorum, with them in it.
+    pub fn is_spent(&self, round: Round, author: ReplicaId) -> bool {
+        self.is_settled(round, author) && round < self.decided.max(self.floor.next())
+    }
     fn row(&self, round: Round) -> Option<&Row> {
         let index = round.0.checked_sub(self.floor.0 + 1)?;
         self.rows.get(usize::try_from(index).ok()?)
@@ -145,16 +150,16 @@ impl Dag {
     pub fn knows(&self, name: &VertexRef) -> bool {
         self.get(name).is_some() || self.waiting.contains_key(name)
     }
-    /// Whether all that `vertex` builds on is here or settled.
+    /// Whether all that `vertex` builds on is here or spent.
     pub fn has_parents(&self, vertex: &Vertex) -> bool {
         self.lacking(vertex).next().is_none()
     }
-    /// What `vertex` builds on that is neither here nor settled.
+    /// What `vertex` builds on that is neither here nor spent.
     pub fn lacking<'a>(&'a self, vertex: &'a Vertex) -> impl Iterator<Item = &'a VertexRef> {
         vertex.parents.iter().filter(|parent| self.lacks(parent))
     }
     fn lacks(&self, name: &VertexRef) -> bool {
-        !self.is_settled(name.round, name.author) && self.get(name).is_none()
+        !self.is_spent(name.round, name.author) && self.get(name).is_none()
     }
 
     /// Puts in a well-formed vertex of this committee.
@@ -181,7 +186,7 @@ impl Dag {
         Insert::Waits
     }
     fn refuses(&self, name: &VertexRef) -> Option<Insert> {
-        if self.is_settled(name.round, name.author) {
+        if self.is_spent(name.round, name.author) {
             return Some(Insert::Refused("settled"));
         }
         if name.round.0 > self.top.max(self.decided).0 + ROUNDS_AHEAD_MAX {
@@ -242,9 +247,11 @@ impl Dag {
         for parent in &vertex.parents {
             self.tips.remove(parent);
         }
-        self.tips.insert(vertex.name());
-        if !vertex.batch.is_empty() {
-            self.loaded.insert(vertex.name());
+        if !self.is_settled(round, author) {
+            self.tips.insert(vertex.name());
+            if !vertex.batch.is_empty() {
+                self.loaded.insert(vertex.name());
+            }
         }
         let row = &mut self.rows[index];
         row.first.resize(self.size, None);
@@ -259,20 +266,22 @@ impl Dag {
             self.top = self.top.max(round);
         }
     }
-    /// The ledger got to `cut`: forgets what is too old, and gives what waited for settled ancestors
-    /// alone.
-    pub fn settle(&mut self, cut: &Cut) -> Vec<Arc<Vertex>> {
+    /// All is decided up to `cut`, and cuts up to the round `proven` are proven: forgets what is too old
+    /// below both, and gives what waited for spent ancestors alone.
+    ///
+    /// Others may still ask for what is not too old for them. Whoever forgot it can prove to them that it is.
+    pub fn settle(&mut self, cut: &Cut, proven: Round) -> Vec<Arc<Vertex>> {
         self.decided = cut.round;
         for (known, new) in self.frontier.iter_mut().zip(&cut.frontier) {
             *known = (*known).max(*new);
         }
-        let floor = cut.round.back(self.depth).max(self.floor);
+        let floor = cut.round.min(proven).back(self.depth).max(self.floor);
         while self.floor < floor {
             self.floor = self.floor.next();
             self.rows.pop_front();
         }
-        let settled = |dag: &Self, name: &VertexRef| dag.is_settled(name.round, name.author);
-        let past: Vec<_> = self.waiting.keys().filter(|&n| settled(self, n)).copied().collect();
+        let spent = |dag: &Self, name: &VertexRef| dag.is_spent(name.round, name.author);
+        let past: Vec<_> = self.waiting.keys().filter(|&n| spent(self, n)).copied().collect();
         for name in past {
             self.waiting.remove(&name);
         }
@@ -280,7 +289,7 @@ impl Dag {
         let lives = |n: &VertexRef| n.round > *floor && n.round > frontier[n.author.index()];
         tips.retain(lives);
         loaded.retain(lives);
-        let given_up: Vec<_> = self.missing.keys().filter(|&n| settled(self, n)).copied().collect();
+        let given_up: Vec<_> = self.missing.keys().filter(|&n| spent(self, n)).copied().collect();
         let mut ready = Vec::new();
         for name in given_up {
             let missing = self.missing.remove(&name).expect("just listed");

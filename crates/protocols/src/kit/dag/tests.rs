@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use byzlab_core::{
     Accelerator, Batch, Block, Claim, Digest, Effects, Height, Invalid, Proof, Reference,
-    ReplicaId, Saved, Transaction, block::Head, protocol::NoBlocks,
+    ReplicaId, Saved, Seat, Span, Transaction, block::Head, protocol::NoBlocks,
 };
 
 use super::{
-    Claimed, Cut, Dag, Insert, Order, Proven, Round, Vertex,
+    Claimed, Cut, Dag, Insert, Loom, Order, Proven, Round, Vertex,
     finality::{Finality, audit},
     picture::{Picture, signer},
     vertex::Draft,
@@ -90,9 +90,40 @@ fn far_ahead_and_settled_vertices_are_refused() {
     ahead.parents = vec![p.vertex(1, "B").name()];
     assert!(matches!(dag.insert(sign(&ahead)), Insert::Waits));
     let frontier = [0, 1, 0, 0].map(Round).to_vec();
-    let cut = Cut { round: Round(1), head: Head::genesis(p.committee.chain), frontier };
-    assert_eq!(dag.settle(&cut).len(), 1, "what it waits for will never be needed");
+    let cut = Cut { round: Round(2), head: Head::genesis(p.committee.chain), frontier };
+    assert_eq!(dag.settle(&cut, cut.round).len(), 1, "what it waits for will never be needed");
     assert!(matches!(dag.insert(p.vertex(1, "B").clone()), Insert::Refused("settled")));
+}
+
+#[test]
+fn the_last_decided_round_has_its_quorum_with_leaders_that_are_in_the_ledger() {
+    let p = picture("A B C\nA B C");
+    let mut dag = Dag::new(&p.committee, 8);
+    let frontier = [0, 1, 0, 0].map(Round).to_vec();
+    let cut = Cut { round: Round(1), head: Head::genesis(p.committee.chain), frontier };
+    assert!(dag.settle(&cut, cut.round).is_empty());
+    assert!(matches!(dag.insert(p.vertex(2, "A").clone()), Insert::Waits), "for B too");
+    for name in ["A", "C", "B"] {
+        assert!(!dag.has_quorum(Round(1)));
+        assert!(accepted(dag.insert(p.vertex(1, name).clone())) > 0, "{name}");
+    }
+    assert_eq!(dag.top(), Round(1));
+    assert!(dag.get(&p.vertex(2, "A").name()).is_some());
+}
+
+#[test]
+fn what_is_too_old_below_a_decided_cut_may_be_done_without_once_a_cut_is_proven() {
+    let p = picture("A B C D\nA B C D\nA B C");
+    let mut dag = Dag::new(&p.committee, 1);
+    for vertex in p.vertices.iter().filter(|vertex| vertex.name() != p.vertex(1, "D").name()) {
+        let _ = dag.insert(vertex.clone());
+    }
+    let head = Head::genesis(p.committee.chain);
+    let cut = Cut { round: Round(2), head, frontier: vec![Round(0); 4] };
+    assert!(dag.settle(&cut, Round(1)).is_empty());
+    assert_eq!((dag.floor(), dag.top()), (Round(0), Round(1)));
+    assert_eq!(dag.settle(&cut, Round(9)).len(), 7, "all that waited for D's first");
+    assert_eq!((dag.floor(), dag.top()), (Round(1), Round(3)));
 }
 
 #[test]
@@ -246,6 +277,23 @@ fn a_ledger_is_taken_up_from_its_last_complete_cut() {
     let complete = order.take_over(blocks[1].clone(), &mut out).expect("it completes the cut");
     assert!(order.adopt(&complete) && !order.adopt(&complete), "once");
     assert_eq!(order.decided().claimed(), Claimed { round: Round(7), ..cut.cut.claimed() });
+}
+
+/// Whoever is a round behind may lack what everyone else forgot and built on.
+#[test]
+fn one_who_asks_for_what_is_forgotten_gets_the_proof_that_it_is_not_needed() {
+    let (p, blocks) = proven(&[0, 1, 3]);
+    let answer = |saved: &Saved<'_>| {
+        let seat = Seat::new(ReplicaId(0), Arc::new(p.committee.clone()));
+        let loom = Loom::new(seat, 4, Span::ms(1), DOMAIN, saved, None);
+        let mut out = Effects::<Mysticeti>::new(signer(0));
+        assert!(loom.fetched(ReplicaId(1), &[p.vertex(1, "B").name()], 0, &mut out).is_empty());
+        format!("{out:?}")
+    };
+    let whole = Saved { records: &[], head: blocks[1].head(), ledger: &Blocks(&blocks) };
+    assert!(answer(&whole).contains("Cut("));
+    let nothing = Saved { records: &[], head: Head::genesis(p.committee.chain), ledger: &NoBlocks };
+    assert!(!answer(&nothing).contains("Cut("), "it never had it");
 }
 
 struct Blocks<'a>(&'a [Block]);
