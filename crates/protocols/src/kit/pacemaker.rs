@@ -1,7 +1,7 @@
 //! Views: who leads them, how long one waits in them, and how a quorum leaves one.
 //!
 //! - [`Rotation`] says who leads which view.
-//! - [`Backoff`] says how long to wait: twice as long after two failures, within a bound.
+//! - [`Backoff`] says how long to wait: twice as long after as many failures as dead leaders explain.
 //! - [`TimeoutVote`], [`TimeoutCertificate`]: "I give up on this view; the best certificate I know is
 //!   of that view", and a quorum of such words.
 //! - [`Pacemaker`] holds the view and counts timeout votes: at f + 1 it says *join* (an honest replica
@@ -70,26 +70,37 @@ impl Rotation {
     }
 }
 
-/// How long to wait: a base, doubled with every second failure in a row. (One replica that is down costs a
-/// chained protocol two views: its own, and the one before, whose votes it should have collected.)
+/// How long to wait: a base, doubled with every so many failures in a row as faulty leaders explain.
+///
+/// One replica that is down costs a chained protocol two views: its own, and the one before, whose votes
+/// it should have collected. So two that are down fail four views in a row, or nearly, each time that the
+/// turn comes to them, and that says nothing of the network. Were that to double the wait twice, one lost
+/// vote in the views between would let the next round of leaders begin with waits that are long already.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     base: Span,
+    /// After how many failures the wait doubles.
+    pace: u32,
     failures: u32,
 }
 
+/// How many faulty leaders in a row the wait allows for; with more of them it grows all the same, as
+/// large committees must learn of a slow network as fast as small ones.
+const FAULTY_LEADERS_MAX: usize = 2;
+
 impl Backoff {
-    /// Starts at `base`.
-    pub fn new(base: Span) -> Self {
-        Self { base, failures: 0 }
+    /// Starts at `base`, in a committee that stands `faults` faulty replicas.
+    pub fn new(base: Span, faults: usize) -> Self {
+        let leaders = faults.clamp(1, FAULTY_LEADERS_MAX) as u32;
+        Self { base, pace: 2 * leaders, failures: 0 }
     }
     /// How long to wait now.
     pub fn span(&self) -> Span {
-        self.base.times(1 << (self.failures / 2))
+        self.base.times(1 << (self.failures / self.pace))
     }
     /// The wait was in vain: the next are longer, up to 2^[`DOUBLINGS_MAX`] times the base.
     pub fn fail(&mut self) {
-        self.failures = (self.failures + 1).min(2 * DOUBLINGS_MAX);
+        self.failures = (self.failures + 1).min(self.pace * DOUBLINGS_MAX);
     }
     /// A view succeeded, and makes up for one that failed.
     pub fn ease(&mut self) {
@@ -232,7 +243,7 @@ impl Pacemaker {
         Self {
             view,
             rotation: Rotation::new(leaders, committee),
-            backoff: Backoff::new(timeout),
+            backoff: Backoff::new(timeout, committee.faults()),
             one_honest: committee.one_honest(),
             quorum,
             armed: false,
@@ -379,7 +390,7 @@ mod tests {
 
     #[test]
     fn waits_double_within_a_bound() {
-        let mut backoff = Backoff::new(Span::ms(100));
+        let mut backoff = Backoff::new(Span::ms(100), 1);
         (0..4).for_each(|_| backoff.fail());
         assert_eq!(backoff.span(), Span::ms(400));
         backoff.ease();
@@ -388,6 +399,20 @@ mod tests {
         assert_eq!(backoff.span(), Span::ms(1_600));
         backoff.reset();
         assert_eq!(backoff.span(), Span::ms(100));
+    }
+
+    #[test]
+    fn views_that_faulty_leaders_fail_do_not_lengthen_the_wait() {
+        let after = |faults, failures| {
+            let mut backoff = Backoff::new(Span::ms(100), faults);
+            (0..failures).for_each(|_| backoff.fail());
+            backoff.span()
+        };
+        assert_eq!([0, 1].map(|faults| after(faults, 1)), [Span::ms(100); 2]);
+        assert_eq!([0, 1].map(|faults| after(faults, 2)), [Span::ms(200); 2]);
+        assert_eq!([3, 4, 8].map(|failures| after(2, failures)), [100, 200, 400].map(Span::ms));
+        assert_eq!(after(2, 100), Span::ms(1_600), "the same bound for all");
+        assert_eq!(after(33, 4), after(2, 4), "large committees learn as fast");
     }
 
     #[test]
