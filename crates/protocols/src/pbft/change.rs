@@ -140,7 +140,10 @@ impl Pbft {
             *vote = out.sign(&vote_statement(committee, Phase::Prepare, view, height, *digest));
         }
         new_view.signature = out.sign(&new_view.statement(committee));
-        out.broadcast(Message::NewView(Arc::new(new_view)));
+        let new_view = Arc::new(new_view);
+        // It carries this replica's votes: one that comes back must not open the view with others.
+        out.save(Entry::Entered(new_view.clone()).record());
+        out.broadcast(Message::NewView(new_view));
     }
 
     pub(super) fn on_new_view(
