@@ -47,7 +47,24 @@ pub struct Engine {
     pub(super) counters: Counters,
     adapter: Adapter,
     patience: Duration,
-    submissions: Sender<wgpu::SubmissionIndex>,
+    /// Until it is dropped.
+    submissions: Option<Sender<wgpu::SubmissionIndex>>,
+    waiter: Option<thread::JoinHandle<()>>,
+}
+
+/// A program must not end while a thread of its own is in the driver, which takes itself down then: so the
+/// waiting thread is waited for, unless it is stuck there.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.submissions = None;
+        let stuck = self.health.late.load(Ordering::Acquire) > 0 || self.failure().is_some();
+        if let Some(waiter) = self.waiter.take()
+            && !stuck
+            && waiter.thread().id() != thread::current().id()
+        {
+            let _ = waiter.join(); // It catches the driver's panics.
+        }
+    }
 }
 
 impl fmt::Debug for Engine {
@@ -87,7 +104,7 @@ impl Engine {
         }));
         let (submissions, to_wait_for) = channel();
         let (waits_on, told) = (device.clone(), health.clone());
-        thread::Builder::new()
+        let waiter = thread::Builder::new()
             .name("byzlab-gpu".into())
             .spawn(move || wait_for_all(&waits_on, &to_wait_for, &told))
             .map_err(|e| Error::Open(format!("no thread to wait for it: {e}")))?;
@@ -100,7 +117,8 @@ impl Engine {
             counters: Counters::default(),
             adapter: adapter.clone(),
             patience: options.patience.unwrap_or(suits),
-            submissions,
+            submissions: Some(submissions),
+            waiter: Some(waiter),
         }))
     }
     /// What was opened.
@@ -150,7 +168,8 @@ impl Engine {
     }
     /// Has the waiting thread wait for a submission.
     pub(super) fn wait_for(&self, submission: wgpu::SubmissionIndex) {
-        if self.submissions.send(submission).is_err() {
+        let sent = self.submissions.as_ref().is_some_and(|to| to.send(submission).is_ok());
+        if !sent {
             self.health.fail(Error::Lost("the thread that waits for it has ended".into()));
         }
     }
