@@ -1,68 +1,57 @@
-//! Replicas of the DAG protocols that are killed between any two actions, and come back from what was durable
-//! by then; some with a ledger that was cut back. Whatever happens, a replica says one thing a round and votes
-//! for one header an author and round, and ledgers never disagree.
-//!
-//! One replica may forget everything whenever it is killed, and so contradicts itself like any Byzantine one:
-//! the others must not be led astray by it.
-//!
-//! The pump delivers messages in random order, one every 200 µs, one seed a run.
+//! Replicas of the DAG protocols that are killed between any two actions keep their word: one vertex a round,
+//! and one vote for an author and round. See `common/recovery.rs`.
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, sync::Arc};
+#[path = "common/recovery.rs"]
+mod recovery;
 
-use byzlab_core::{
-    Action, Batch, Block, Committee, Digest, Entry, Event, Height, Packet, Record, Reference,
-    Replica, ReplicaId, Saved, Scheme, Seat, Signer, Span, Time, To, Transaction, block::Head,
-    protocol::Ledger, random::Stream,
-};
+use std::collections::BTreeMap;
+
+use byzlab_core::{Digest, Packet, ReplicaId};
 use byzlab_protocols::{
-    builtin, bullshark,
+    bullshark,
     kit::dag::{Round, Vertex},
     mysticeti,
 };
 
-const SIZE: usize = 4;
+use recovery::{SIZE, Witness, World};
+
 const PARAMS: &str =
     "leader_timeout = \"15ms\"\nidle_gap = \"30ms\"\nround_gap = \"1ms\"\ndepth = 8";
 
+/// The one vertex of each round.
 #[derive(Default)]
-struct Node {
-    replica: Option<Box<dyn Replica>>,
-    log: Vec<Record>,
-    ledger: Vec<Block>,
-    /// What it said in each round, ever.
-    said: BTreeMap<Round, Digest>,
-    /// What it voted for, ever.
+struct Vertices(BTreeMap<Round, Digest>);
+
+impl Vertices {
+    fn hears(&mut self, vertex: &Vertex) {
+        let digest = *self.0.entry(vertex.round).or_insert(vertex.digest());
+        assert_eq!(digest, vertex.digest(), "two vertices in round {}", vertex.round);
+    }
+}
+
+#[derive(Default)]
+struct Mysticeti(Vertices);
+
+impl Witness for Mysticeti {
+    fn hears(&mut self, packet: &Packet) {
+        if let mysticeti::Message::Block(block) = packet.message().unwrap() {
+            self.0.hears(&block);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Bullshark {
+    headers: Vertices,
     votes: BTreeMap<(Round, ReplicaId), Digest>,
 }
 
-struct Blocks<'a>(&'a [Block]);
-
-impl Ledger for Blocks<'_> {
-    fn block(&self, height: Height) -> Option<Block> {
-        self.0.get((height.0 as usize).checked_sub(1)?).cloned()
-    }
-}
-
-impl Node {
-    fn head(&self, committee: &Committee) -> Head {
-        self.ledger.last().map_or(Head::genesis(committee.chain), Block::head)
-    }
-    fn says(&mut self, vertex: &Vertex) {
-        let digest = *self.said.entry(vertex.round).or_insert(vertex.digest());
-        assert_eq!(digest, vertex.digest(), "two vertices in round {}", vertex.round);
-    }
-    /// What it says must fit what it said before, restarts or not.
-    fn sends(&mut self, name: &str, packet: &Packet) {
-        if name == "mysticeti" {
-            if let mysticeti::Message::Block(block) = packet.message().unwrap() {
-                self.says(&block);
-            }
-            return;
-        }
+impl Witness for Bullshark {
+    fn hears(&mut self, packet: &Packet) {
         match packet.message().unwrap() {
-            bullshark::Message::Header(header) => self.says(&header),
+            bullshark::Message::Header(header) => self.headers.hears(&header),
             bullshark::Message::Vote(header, _) => {
                 let slot = (header.round, header.author);
                 let voted = *self.votes.entry(slot).or_insert(header.digest);
@@ -73,186 +62,43 @@ impl Node {
     }
 }
 
-struct World {
-    entry: Entry,
-    committee: Arc<Committee>,
-    nodes: Vec<Node>,
-    flying: Vec<(ReplicaId, Packet)>,
-    now: Time,
-    draw: Stream,
-    /// The next action to be performed is not, and the replica is killed: so many times.
-    kills: u32,
-    /// The one replica with a bad disk: its ledger loses its end at so many restarts.
-    cuts: (usize, u32),
-    /// Forgets everything when it is killed, and is asked nothing.
-    forgetful: Option<usize>,
-    /// A killed replica comes back in one of so many turns.
-    down: u64,
-    sequence: u64,
-    committed: BTreeMap<Height, Digest>,
-}
-
-impl World {
-    fn new(name: &str, seed: u64) -> Self {
-        let keys = (0..SIZE).map(|i| signer(i).public()).collect();
-        let mut world = Self {
-            entry: builtin().find(name).unwrap(),
-            committee: Arc::new(Committee::new("byzlab", keys, false)),
-            nodes: (0..SIZE).map(|_| Node::default()).collect(),
-            flying: Vec::new(),
-            now: Time::ZERO,
-            draw: Stream::new(seed, "recovery"),
-            kills: 12,
-            cuts: (0, 0),
-            forgetful: None,
-            down: [20, 200, 1_000][seed as usize % 3],
-            sequence: 0,
-            committed: BTreeMap::new(),
-        };
-        (0..SIZE).for_each(|i| world.start(i));
-        world
-    }
-
-    fn start(&mut self, i: usize) {
-        if self.forgetful == Some(i) {
-            self.nodes[i] = Node::default();
-        }
-        let node = &mut self.nodes[i];
-        if i == self.cuts.0 && self.cuts.1 > 0 && !node.ledger.is_empty() {
-            self.cuts.1 -= 1;
-            let keep = self.draw.below(node.ledger.len() as u64) as usize;
-            node.ledger.truncate(keep);
-        }
-        let (head, ledger) = (node.head(&self.committee), Blocks(&node.ledger));
-        let saved = Saved { records: &node.log, head, ledger: &ledger };
-        let seat = Seat::new(ReplicaId(i as u16), self.committee.clone());
-        let params = toml::from_str(PARAMS).unwrap();
-        node.replica = Some(self.entry.build(seat, signer(i), &params, saved).unwrap());
-        self.handle(i, Event::Start);
-        self.handle(i, Event::Waiting(true));
-    }
-
-    fn handle(&mut self, i: usize, event: Event) {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
-            let Some(replica) = &mut self.nodes[i].replica else { return };
-            let mut actions = Vec::new();
-            replica.handle(self.now, event, &mut actions);
-            for action in actions {
-                if self.kills > 0 && self.draw.below(150) == 0 {
-                    self.kills -= 1;
-                    self.nodes[i].replica = None;
-                    return;
-                }
-                self.perform(i, action, &mut events);
-            }
-        }
-    }
-
-    fn perform(&mut self, i: usize, action: Action, events: &mut Vec<Event>) {
-        let node = &mut self.nodes[i];
-        match action {
-            Action::Send { to, packet } => {
-                if self.forgetful != Some(i) {
-                    node.sends(self.entry.name, &packet);
-                }
-                let all = (0..SIZE).map(|j| ReplicaId(j as u16)).filter(|j| j.index() != i);
-                let to = all.filter(|&j| to == To::All || to == To::One(j));
-                self.flying.extend(to.map(|j| (j, packet.clone())));
-            }
-            Action::Verify { ticket, .. } => events.push(Event::Verdict { ticket, holds: true }),
-            Action::Save(record) => node.log.push(record),
-            Action::Compact(records) => node.log = records,
-            Action::WantBatch { .. } => {
-                self.sequence += 1;
-                let client = Signer::seeded(Scheme::Simulated, 1, "client");
-                let transaction =
-                    Transaction::new(&self.committee, &client, self.sequence, b"write");
-                events.push(Event::Batch(Batch::new(&[transaction], &Reference)));
-            }
-            Action::Read { from, count, tag } => {
-                let blocks = node.ledger.iter().skip(from.0 as usize - 1).take(count as usize);
-                events.push(Event::Blocks { tag, blocks: blocks.cloned().collect() });
-            }
-            Action::Commit(block) => {
-                assert_eq!(node.head(&self.committee).digest, block.parent);
-                let known = *self.committed.entry(block.height).or_insert(block.digest);
-                assert_eq!(known, block.digest, "two blocks at {}", block.height);
-                self.entry.audit(&block, &self.committee).unwrap();
-                node.ledger.push(block);
-            }
-            _ => {}
-        }
-    }
-
-    /// Something happens: a delivery, a restart, or time passes.
-    fn turn(&mut self) {
-        let dead: Vec<usize> = (0..SIZE).filter(|&i| self.nodes[i].replica.is_none()).collect();
-        let quiet = self.flying.is_empty();
-        if let Some(&i) = dead.first().filter(|_| quiet || self.draw.below(self.down) == 0) {
-            return self.start(i);
-        }
-        let due = |i: usize| Some((self.nodes[i].replica.as_ref()?.deadline()?, i));
-        let next = (0..SIZE).filter_map(due).min();
-        if let Some((at, i)) = next.filter(|&(at, _)| quiet || at <= self.now) {
-            self.now = self.now.max(at);
-            return self.handle(i, Event::Wake);
-        }
-        assert!(!quiet, "nothing is on the way, and nobody waits");
-        self.now += Span::us(200);
-        let at = self.draw.below(self.flying.len() as u64) as usize;
-        let (to, packet) = self.flying.swap_remove(at);
-        self.handle(to.index(), Event::Packet(packet));
-    }
-
-    /// Goes on until every ledger has `height` blocks.
-    fn until(&mut self, height: usize, what: &str) {
-        for _ in 0..80_000 {
-            let reached = |node: &Node| node.replica.is_some() && node.ledger.len() >= height;
-            if self.kills == 0 && self.nodes.iter().all(reached) {
-                return;
-            }
-            self.turn();
-        }
-        let heights: Vec<_> = self.nodes.iter().map(|node| node.ledger.len()).collect();
-        panic!("{what}: no progress: {heights:?}, {} on the way", self.flying.len());
+fn killed_between_any_two_actions<W: Witness>(name: &str) {
+    for seed in 0..20 {
+        World::<W>::new(name, PARAMS, seed).until(150);
     }
 }
 
-fn signer(i: usize) -> Signer {
-    Signer::seeded(Scheme::Simulated, 1, &format!("replica/{i}"))
+fn with_a_ledger_cut_back<W: Witness>(name: &str) {
+    for seed in 0..20 {
+        let mut world = World::<W>::new(name, PARAMS, 1_000 + seed);
+        world.cuts = (seed as usize % SIZE, 3);
+        world.until(150);
+    }
 }
 
-const NAMES: [&str; 2] = ["mysticeti", "bullshark"];
+fn with_one_that_forgets<W: Witness>(name: &str) {
+    for seed in 0..20 {
+        let mut world = World::<W>::new(name, PARAMS, 2_000 + seed);
+        world.forgetful = Some(seed as usize % SIZE);
+        world.kills = 24;
+        world.until(150);
+    }
+}
 
 #[test]
 fn killed_between_any_two_actions_a_replica_keeps_its_word() {
-    for name in NAMES {
-        for seed in 0..20 {
-            World::new(name, seed).until(150, &format!("{name}, seed {seed}"));
-        }
-    }
+    killed_between_any_two_actions::<Mysticeti>("mysticeti");
+    killed_between_any_two_actions::<Bullshark>("bullshark");
 }
 
 #[test]
 fn a_ledger_cut_back_is_filled_again_and_words_stay_kept() {
-    for name in NAMES {
-        for seed in 0..20 {
-            let mut world = World::new(name, 1_000 + seed);
-            world.cuts = (seed as usize % SIZE, 3);
-            world.until(150, &format!("{name}, seed {seed}"));
-        }
-    }
+    with_a_ledger_cut_back::<Mysticeti>("mysticeti");
+    with_a_ledger_cut_back::<Bullshark>("bullshark");
 }
 
 #[test]
 fn one_that_forgets_what_it_said_leads_nobody_astray() {
-    for name in NAMES {
-        for seed in 0..20 {
-            let mut world = World::new(name, 2_000 + seed);
-            world.forgetful = Some(seed as usize % SIZE);
-            world.kills = 24;
-            world.until(150, &format!("{name}, seed {seed}"));
-        }
-    }
+    with_one_that_forgets::<Mysticeti>("mysticeti");
+    with_one_that_forgets::<Bullshark>("bullshark");
 }

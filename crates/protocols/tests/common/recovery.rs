@@ -153,6 +153,7 @@ impl<W: Witness> World<W> {
                 assert_eq!(node.head(&self.committee).digest, block.parent);
                 let known = *self.committed.entry(block.height).or_insert(block.digest);
                 assert_eq!(known, block.digest, "two blocks at {}", block.height);
+                self.entry.audit(&block, &self.committee).unwrap();
                 node.ledger.push(block);
             }
             _ => {}
@@ -181,7 +182,7 @@ impl<W: Witness> World<W> {
 
     /// Goes on until every ledger has `height` blocks.
     pub fn until(&mut self, height: usize) {
-        for _ in 0..50_000 {
+        for _ in 0..80_000 {
             let reached = |node: &Node<W>| node.replica.is_some() && node.ledger.len() >= height;
             if self.kills == 0 && self.nodes.iter().all(reached) {
                 return;
