@@ -85,6 +85,15 @@ fn known_cases_by_keys_with_and_without_tables() {
     }
 }
 
+/// All of Wycheproof's that can be stated: its verdicts are the rule's here.
+#[test]
+fn published_verdicts() {
+    let want: Vec<_> = wycheproof_verdicts().into_iter().map(|(_, valid)| valid).collect();
+    for verifier in verifiers() {
+        assert_same(verifier, &wycheproof(), &want);
+    }
+}
+
 /// Signatures by a hundred keys over statements of many lengths, two in three of them damaged somewhere.
 fn random(count: usize) -> Vec<Claim> {
     let mut random = ChaCha12Rng::seed_from_u64(count as u64);

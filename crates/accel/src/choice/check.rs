@@ -7,6 +7,8 @@ use byzlab_core::{
 };
 use curve25519_dalek::constants::EIGHT_TORSION;
 
+use super::published::published;
+
 /// The group's order, little-endian: the least s that is too large.
 const ORDER: [u8; 32] = [
     0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
@@ -14,6 +16,9 @@ const ORDER: [u8; 32] = [
 ];
 /// Keys that sign, half of them expected.
 const KEYS: usize = 16;
+/// The most signatures that are asked about one at a time, and a few at a time: then all at once.
+const ALONE_MAX: usize = 700;
+const FEW_MAX: usize = 4_000;
 
 /// Compares `accelerator` with [`Reference`] on hostile input, on every size around the edges of blocks and
 /// trees, and on `random` random signatures; gives the number of answers that were compared.
@@ -32,13 +37,14 @@ fn signatures(accelerator: &dyn Accelerator, random: usize) -> Result<usize, Str
     accelerator.expect_keys(&expected);
     let mut claims = hostile(&signers);
     let mut stream = Stream::new(7, "check");
-    claims.extend((0..random).map(|i| drawn(&signers[i % KEYS], &mut stream)));
+    claims.extend((0..random).map(|i| drawn(&signers, i % KEYS, &mut stream)));
+    let right = Reference.check(&claims);
     let mut compared = 0;
     // Alone, few, and all together: the last width mixes good and bad ones.
-    for width in [1, 17, claims.len()] {
-        let most = if width == 1 { 300 } else { claims.len() };
-        for (part, claims) in claims[..most.min(claims.len())].chunks(width).enumerate() {
-            let (right, said) = (Reference.check(claims), accelerator.check(claims));
+    for (width, most) in [(1, ALONE_MAX), (17, FEW_MAX), (claims.len(), claims.len())] {
+        let claims = &claims[..most.min(claims.len())];
+        for (part, claims) in claims.chunks(width).enumerate() {
+            let (right, said) = (&right[part * width..], accelerator.check(claims));
             if let Some(at) = (0..claims.len()).find(|&at| said.get(at) != Some(&right[at])) {
                 return Err(format!(
                     "signature {} of {width} at once: it says {:?}, and {} is right: {:?}",
@@ -48,15 +54,16 @@ fn signatures(accelerator: &dyn Accelerator, random: usize) -> Result<usize, Str
                     claims[at],
                 ));
             }
-            compared += claims.len();
         }
+        compared += claims.len();
     }
     Ok(compared)
 }
 
-/// Signatures that verifiers are known to differ on, and good ones bent in every way.
+/// Published signatures, others that verifiers are known to differ on, and good ones bent in every way.
 pub(crate) fn hostile(signers: &[Signer]) -> Vec<Claim> {
-    let mut claims = small_order();
+    let mut claims: Vec<_> = published().collect();
+    claims.extend(small_order());
     claims.extend(signers.iter().flat_map(bent));
     claims
 }
@@ -85,15 +92,26 @@ fn bent(signer: &Signer) -> Vec<Claim> {
     all
 }
 
-/// A random signature: over a statement of random length; every third with a random bit flipped.
-fn drawn(signer: &Signer, stream: &mut Stream) -> Claim {
-    let statement: Vec<u8> = (0..stream.below(300)).map(|_| stream.bits() as u8).collect();
-    let mut signature = signer.sign(&statement).0;
-    if stream.below(3) == 0 {
-        let bit = stream.below(512) as usize;
-        signature[bit / 8] ^= 1 << (bit % 8);
+/// A random signature over a statement of random length; every second one wrong somewhere: a bit of R, of
+/// s, of the key or of the statement, or another's key.
+fn drawn(signers: &[Signer], by: usize, stream: &mut Stream) -> Claim {
+    let mut statement: Vec<u8> = (0..stream.below(300)).map(|_| stream.bits() as u8).collect();
+    let mut signature = signers[by].sign(&statement).0;
+    let mut key = signers[by].public().0;
+    let lot = stream.below(10);
+    let mut flip = |bytes: &mut [u8]| {
+        let bit = stream.below(8 * bytes.len() as u64) as usize;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+    };
+    match lot {
+        0 => flip(&mut signature[..32]),
+        1 => flip(&mut signature[32..]),
+        2 => flip(&mut key),
+        3 if !statement.is_empty() => flip(&mut statement),
+        4 => key = signers[(by + 1) % signers.len()].public().0,
+        _ => {}
     }
-    claim(signer.public().0, &statement, signature)
+    claim(key, &statement, signature)
 }
 
 /// Every pair of encodings of small-order points as key and R, with s = 0: by ZIP-215, all 196 hold.

@@ -35,6 +35,10 @@ impl<'a> Kernel<'a> {
     pub const fn new(text: &'a str, entry: &'a str, workgroup: u32) -> Self {
         Self { text, entry, workgroup }
     }
+    /// The values of its overrides.
+    pub(crate) fn constants(&self) -> [(&'static str, f64); 1] {
+        [("WORKGROUP", f64::from(self.workgroup))]
+    }
 }
 
 /// What a program is made of.

@@ -11,11 +11,9 @@ use super::{
 use crate::{
     gpu::adapter::Kind,
     sha256::{ROUND, Scan, sigma0, sigma1},
-    shaders::sha256::NONCES,
+    shaders::{WORKGROUP, sha256::NONCES},
 };
 
-/// Invocations to a workgroup.
-const WORKGROUP: u32 = 64;
 /// The most invocations of a slice: as many as a large GPU keeps at hand at once.
 const INVOCATIONS_MAX: u64 = 1 << 18;
 /// The nonces of a search's first slice: one is often enough.

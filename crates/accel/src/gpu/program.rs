@@ -324,7 +324,7 @@ fn pipeline(
         module: &module,
         entry_point: Some(kernel.entry),
         compilation_options: wgpu::PipelineCompilationOptions {
-            constants: &[("WORKGROUP", f64::from(kernel.workgroup))],
+            constants: &kernel.constants(),
             zero_initialize_workgroup_memory: false,
         },
         cache: None,

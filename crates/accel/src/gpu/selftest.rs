@@ -9,12 +9,6 @@ use crate::{choice::hostile, ed25519::Item};
 const TREES: [usize; 6] = [1, 2, 3, 64, 65, 131];
 /// Leading zero bits of the target searched for: a solution comes among some thousand nonces.
 const ZERO_BITS: u32 = 12;
-/// Published signatures, whose files name their sources: of RFC 8032, and those by which verifiers differ.
-const PUBLISHED: [&str; 2] = [
-    include_str!("../../tests/data/ed25519-rfc8032.txt"),
-    include_str!("../../tests/data/ed25519-speccheck.txt"),
-];
-
 /// Signers whose signatures are bent; the first half have tables on the device.
 const SIGNERS: usize = 4;
 
@@ -52,23 +46,12 @@ pub(super) fn run(gpu: &Gpu) -> Result<(), Error> {
         (0..SIGNERS).map(|i| Signer::seeded(Scheme::Ed25519, i as u64, "self-test")).collect();
     let keys: Vec<_> = signers[..SIGNERS / 2].iter().map(Signer::public).collect();
     gpu.try_expect_keys(&keys)?;
-    let mut claims = hostile(&signers);
-    claims.extend(PUBLISHED.iter().flat_map(|text| text.lines().filter_map(read)));
+    let claims = hostile(&signers);
     let verdicts = gpu.try_signatures(&items(&claims))?;
     if let Some(at) = Reference.check(&claims).iter().zip(&verdicts).position(|(a, b)| a != b) {
         return wrong(format!("the verdict on {:?}", claims[at]));
     }
     Ok(())
-}
-
-/// A line of a list of signatures: statement, key and signature in hexadecimal digits.
-fn read(line: &str) -> Option<Claim> {
-    let mut fields = line.split(' ');
-    let statement = fields.next().filter(|_| !line.starts_with('#'))?;
-    let byte = |at| u8::from_str_radix(statement.get(at..at + 2)?, 16).ok();
-    let statement: Vec<u8> = (0..statement.len()).step_by(2).map(byte).collect::<Option<_>>()?;
-    let (by, signature) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(Claim::Signed { by, statement: statement.into(), signature })
 }
 
 fn items(claims: &[Claim]) -> Vec<Item<'_>> {
@@ -77,15 +60,4 @@ fn items(claims: &[Claim]) -> Vec<Item<'_>> {
         _ => None,
     };
     claims.iter().filter_map(item).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn published_signatures_are_read() {
-        let count = |text: &str| text.lines().filter_map(read).count();
-        assert_eq!(PUBLISHED.map(count), [4, 15]);
-    }
 }

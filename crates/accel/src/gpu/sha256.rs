@@ -12,7 +12,10 @@ use super::{
     program::{Program, in_turn},
 };
 use crate::{
-    shaders::sha256::{MESSAGES, NODES},
+    shaders::{
+        WORKGROUP,
+        sha256::{MESSAGES, NODES},
+    },
     workers::Workers,
 };
 
@@ -25,8 +28,6 @@ const PART_ITEMS: usize = 1 << 16;
 const PART_BYTES: usize = 16 << 20;
 /// The least bytes that are worth another thread's while to write.
 const SHARE_MIN: usize = 256 << 10;
-/// Invocations to a workgroup.
-const WORKGROUP: u32 = 64;
 /// What the kernel may read behind the last message.
 const SLACK: usize = 60;
 

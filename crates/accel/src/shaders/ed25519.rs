@@ -138,12 +138,9 @@ pub fn field_test(limbs: Limbs, kernel: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use naga::{
-        front::wgsl,
-        valid::{Capabilities, ValidationFlags, Validator},
-    };
+    use naga::valid::Capabilities;
 
-    use super::*;
+    use super::{super::tests::validated, *};
 
     #[test]
     fn the_committed_texts_are_the_generators() {
@@ -158,27 +155,18 @@ mod tests {
         }
     }
 
-    fn is_valid(text: &str, capabilities: Capabilities) -> bool {
-        let module = wgsl::parse_str(text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
-        assert_eq!(module.entry_points.len(), 1);
-        match Validator::new(ValidationFlags::all(), capabilities).validate(&module) {
-            Ok(_) => true,
-            Err(_) if text.contains("u64") => false,
-            Err(e) => panic!("{}", e.emit_to_string(text)),
-        }
-    }
-
     /// One set is for any device; the other says that it is not.
     #[test]
     fn every_kernel_is_valid_for_its_devices() {
         type Kernel = fn(Limbs) -> String;
         let all: [Kernel; 6] = [challenge, decompress, multiples, verify, comb, commit];
+        let none = Capabilities::empty();
         for kernel in all {
-            assert!(is_valid(&kernel(Limbs::U32), Capabilities::empty()));
+            assert_eq!(validated(&kernel(Limbs::U32), none), Ok(()));
             let wide = kernel(Limbs::U64);
-            assert!(is_valid(&wide, Capabilities::SHADER_INT64));
-            assert!(!is_valid(&wide, Capabilities::empty()));
+            assert_eq!(validated(&wide, Capabilities::SHADER_INT64), Ok(()));
+            assert!(validated(&wide, none).is_err() && wide.contains("u64"));
         }
-        assert!(is_valid(&respond(), Capabilities::empty()));
+        assert_eq!(validated(&respond(), none), Ok(()));
     }
 }

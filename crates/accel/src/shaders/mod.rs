@@ -42,6 +42,9 @@ pub struct Shader {
 /// Every kernel, by the name of its file.
 pub const ALL: &[Shader] = &[sha256::MESSAGES, sha256::NODES, sha256::NONCES];
 
+/// The invocations of a workgroup of every kernel: what its `override WORKGROUP` is set to.
+pub const WORKGROUP: u32 = 64;
+
 /// One line of a kernel's body.
 fn line(out: &mut String, statement: &str) {
     writeln!(out, "  {statement}").expect("a string takes every line");
@@ -54,13 +57,39 @@ fn indented(body: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use naga::{
+        back::{PipelineConstants, pipeline_constants::process_overrides},
         front::wgsl,
         valid::{Capabilities, ValidationFlags, Validator},
     };
 
+    use super::*;
+    use crate::gpu::Kernel;
+
     const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shaders");
+
+    /// Whether a text with one kernel is valid for a device with these capabilities: as it stands, and with
+    /// its overrides set as the engine sets them, which is what a driver gets. The reason if it is not.
+    ///
+    /// # Panics
+    /// If it cannot be read at all, or has not one kernel.
+    pub(in crate::shaders) fn validated(text: &str, with: Capabilities) -> Result<(), String> {
+        let module = wgsl::parse_str(text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(text)));
+        let [kernel] = &module.entry_points[..] else { panic!("one kernel a text") };
+        let mut validator = Validator::new(ValidationFlags::all(), with);
+        let info = validator.validate(&module).map_err(|e| e.emit_to_string(text))?;
+        let constants: PipelineConstants = Kernel::new(text, "", WORKGROUP)
+            .constants()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        let entry = Some((kernel.stage, kernel.name.as_str()));
+        let (made, _) = process_overrides(&module, &info, entry, &constants)
+            .map_err(|error| format!("its overrides cannot be set: {error}"))?;
+        assert_eq!(made.entry_points[0].workgroup_size, [WORKGROUP, 1, 1]);
+        let mut validator = Validator::new(ValidationFlags::all(), with);
+        validator.validate(&made).map(drop).map_err(|e| e.emit_to_string(text))
+    }
 
     #[test]
     fn the_committed_text_is_the_generators() {
@@ -94,17 +123,18 @@ mod tests {
     #[test]
     fn every_shader_is_valid() {
         for Shader { file, text, int64, .. } in ALL {
-            let module = wgsl::parse_str(text)
-                .unwrap_or_else(|e| panic!("{file}: {}", e.emit_to_string(text)));
-            let validate = |capabilities| {
-                let mut validator = Validator::new(ValidationFlags::all(), capabilities);
-                validator.validate(&module).map(drop).map_err(Box::new)
-            };
-            let plain = validate(Capabilities::empty());
+            let plain = validated(text, Capabilities::empty());
             assert_eq!(plain.is_err(), *int64, "{file}: {plain:?}");
-            let wide = validate(Capabilities::SHADER_INT64);
-            wide.unwrap_or_else(|e| panic!("{file}: {}", e.emit_to_string(text)));
-            assert_eq!(module.entry_points.len(), 1, "{file} has one kernel");
+            assert_eq!(validated(text, Capabilities::SHADER_INT64), Ok(()), "{file}");
         }
+    }
+
+    /// An override of a size that no workgroup has is found by the second look alone.
+    #[test]
+    fn overrides_are_looked_at() {
+        let bad = sha256::NODES
+            .text
+            .replace("workgroup_size(WORKGROUP)", "workgroup_size(WORKGROUP - 64u)");
+        assert!(validated(&bad, Capabilities::all()).is_err());
     }
 }

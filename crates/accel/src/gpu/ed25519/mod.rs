@@ -36,14 +36,15 @@ pub use self::sign::{Signatures, ToSign};
 use self::tables::{BASE, Tables};
 use super::{Error, Inputs, Job, Kernel, Lent, Pass, Program, Region, Role, Spec, Ticket, in_turn};
 pub use crate::{ed25519::Item, shaders::field::Limbs};
-use crate::{gpu::Engine, shaders::ed25519 as text};
+use crate::{
+    gpu::Engine,
+    shaders::{WORKGROUP, ed25519 as text},
+};
 
 /// The most signatures in a submission: enough to fill any device, few enough to take milliseconds.
 const PART_MAX: usize = 1 << 16;
 /// A longer statement is hashed by the CPU: one invocation would hold up all beside it.
 const STATEMENT_MAX: usize = 1 << 16;
-/// The invocations of a workgroup.
-const WORKGROUP: u32 = 64;
 
 /// The buffers of every program for Ed25519, whose kernels share their bindings.
 const BUFFERS: [(&str, Role); 8] = [
