@@ -1,4 +1,5 @@
-//! SHA-256 of many messages, Merkle roots and the nonce search, beside one at a time by `sha2`.
+//! SHA-256 of many messages, Merkle roots and the nonce search, each way that this machine has, beside
+//! one at a time by `sha2`.
 
 use std::hint::black_box;
 
@@ -9,34 +10,38 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use sha2::block_api::compress256;
 
 /// Hashes `messages` of equal length; criterion counts messages.
-fn many(c: &mut Criterion, cpu: &Cpu) {
-    for len in [32, 64, 128, 512, 4_096] {
+fn many(c: &mut Criterion, ways: &[Cpu]) {
+    for len in [32, 64, 128, 256, 512, 4_096] {
         let messages: Vec<_> = (0..512).map(|i| bytes(i, len)).collect();
         let views: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
         let mut group = c.benchmark_group(format!("sha256/{len}"));
         group.throughput(Throughput::Elements(views.len() as u64));
         group.bench_function("sha2", |b| b.iter(|| Reference.hash_many(black_box(&views))));
-        group.bench_function("cpu", |b| b.iter(|| cpu.hash_many(black_box(&views))));
+        for cpu in ways {
+            group.bench_function(cpu.name(), |b| b.iter(|| cpu.hash_many(black_box(&views))));
+        }
         group.finish();
     }
 }
 
 /// The root over 4,096 transactions, and over as many short items; criterion counts items.
-fn merkle(c: &mut Criterion, cpu: &Cpu) {
+fn merkle(c: &mut Criterion, ways: &[Cpu]) {
     for len in [32, 512] {
         let items: Vec<_> = (0..4_096).map(|i| bytes(i, len)).collect();
         let views: Vec<&[u8]> = items.iter().map(Vec::as_slice).collect();
         let mut group = c.benchmark_group(format!("merkle/{len}"));
         group.throughput(Throughput::Elements(views.len() as u64));
         group.bench_function("sha2", |b| b.iter(|| Reference.merkle_root(black_box(&views))));
-        group.bench_function("cpu", |b| b.iter(|| cpu.merkle_root(black_box(&views))));
+        for cpu in ways {
+            group.bench_function(cpu.name(), |b| b.iter(|| cpu.merkle_root(black_box(&views))));
+        }
         group.finish();
     }
 }
 
 /// A search without an answer; criterion counts nonces. Beside it, the header hashed twice from its
 /// beginning, and from its midstate.
-fn nonces(c: &mut Criterion, cpu: &Cpu) {
+fn nonces(c: &mut Criterion, ways: &[Cpu]) {
     const COUNT: u64 = 30_000;
     let prefix: [u8; 76] = bytes(0, 76).try_into().expect("as long as asked");
     let puzzle = Puzzle { prefix, target: Target([0; 32]) };
@@ -51,11 +56,9 @@ fn nonces(c: &mut Criterion, cpu: &Cpu) {
     group.bench_function("sha2 midstate", |b| {
         b.iter(|| (0..COUNT as u32).any(|nonce| from_midstate(black_box(&puzzle), nonce)));
     });
-    group.bench_function("cpu portable", |b| {
-        let portable = Cpu::portable(1);
-        b.iter(|| portable.search(black_box(&puzzle), 0..COUNT));
-    });
-    group.bench_function("cpu", |b| b.iter(|| cpu.search(black_box(&puzzle), 0..COUNT)));
+    for cpu in ways {
+        group.bench_function(cpu.name(), |b| b.iter(|| cpu.search(black_box(&puzzle), 0..COUNT)));
+    }
     group.finish();
 }
 
@@ -80,10 +83,10 @@ fn from_midstate(puzzle: &Puzzle, nonce: u32) -> bool {
 }
 
 fn all(c: &mut Criterion) {
-    let cpu = Cpu::new(Some(1));
-    many(c, &cpu);
-    merkle(c, &cpu);
-    nonces(c, &cpu);
+    let ways = Cpu::every(1);
+    many(c, &ways);
+    merkle(c, &ways);
+    nonces(c, &ways);
 }
 
 criterion_group!(name = benches; config = quick(); targets = all);

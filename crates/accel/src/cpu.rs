@@ -10,7 +10,7 @@ use byzlab_core::{
 
 use crate::{
     ed25519::{Item, Verifier},
-    sha256::{Scan, Sha256},
+    sha256::{Scan, Sha256, Way},
     workers::Workers,
 };
 
@@ -51,7 +51,11 @@ impl Cpu {
     }
     /// One that does without special instructions for hashing: what the others are compared with.
     pub fn portable(threads: usize) -> Self {
-        Self::with(threads, Sha256::Portable)
+        Self::with(threads, Way::Portable.into())
+    }
+    /// One for each way to hash that this machine has: what tests and benches hold against each other.
+    pub fn every(threads: usize) -> Vec<Self> {
+        Way::all().into_iter().map(|way| Self::with(threads, way.into())).collect()
     }
     fn with(threads: usize, sha: Sha256) -> Self {
         Self { workers: Workers::new(threads), sha, verifier: Verifier::default() }

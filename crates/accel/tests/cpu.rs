@@ -7,7 +7,9 @@ use byzlab_core::{Accelerator, Batch, Claim, Puzzle, Reference, Seal, Target, me
 use proptest::{collection::vec, prelude::*};
 
 fn everyone() -> Vec<Cpu> {
-    vec![Cpu::new(Some(1)), Cpu::new(Some(3)), Cpu::portable(1), Cpu::portable(2)]
+    let mut all = vec![Cpu::new(Some(1)), Cpu::new(Some(3)), Cpu::portable(2)];
+    all.extend(Cpu::every(1));
+    all
 }
 
 /// `count` messages of various lengths, the same each time.

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     gpu::adapter::Kind,
-    sha256::{ROUND, Scan, sigma0, sigma1},
+    sha256::{Known, Scan},
     shaders::{WORKGROUP, sha256::NONCES},
 };
 
@@ -22,8 +22,6 @@ const SLICE_MIN: u64 = 1 << 16;
 const SLICE_MAX: u64 = 1 << 25;
 /// The same on a software adapter.
 const SLICE_MAX_SOFTWARE: u64 = 1 << 20;
-/// The length of a header in bits, which is the last word of its second block.
-const LENGTH: u32 = 640;
 
 /// The program of the nonce search.
 #[derive(Debug)]
@@ -92,26 +90,11 @@ fn slices(count: u64, most: u64) -> impl Iterator<Item = (u64, u64)> {
 /// What the kernel knows before the nonce: the state after the three rounds before it, the midstate,
 /// and words 16 to 19 of the schedule, the last two without the nonce's terms.
 fn known(scan: &Scan) -> [u32; 20] {
-    let Scan { midstate, tail: [w0, w1, w2], .. } = *scan;
-    let mut state = midstate;
-    for (word, constant) in [w0, w1, w2].into_iter().zip(ROUND) {
-        let [a, b, c, d, e, f, g, h] = state;
-        let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
-        let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
-        let choose = g ^ (e & (f ^ g));
-        let majority = (a & b) | (c & (a | b));
-        let new = [sum1, choose, constant, word].into_iter().fold(h, u32::wrapping_add);
-        let top = new.wrapping_add(sum0).wrapping_add(majority);
-        state = [top, a, b, c, d.wrapping_add(new), e, f, g];
-    }
-    let w16 = sigma0(w1).wrapping_add(w0);
-    let w17 = sigma1(LENGTH).wrapping_add(sigma0(w2)).wrapping_add(w1);
-    let w18 = sigma1(w16).wrapping_add(w2);
-    let w19 = sigma1(w17).wrapping_add(sigma0(0x8000_0000));
+    let Known { started, words } = scan.known();
     let mut known = [0; 20];
-    known[..8].copy_from_slice(&state);
-    known[8..16].copy_from_slice(&midstate);
-    known[16..].copy_from_slice(&[w16, w17, w18, w19]);
+    known[..8].copy_from_slice(&started);
+    known[8..16].copy_from_slice(&scan.midstate);
+    known[16..].copy_from_slice(&words);
     known
 }
 

@@ -30,6 +30,17 @@ pub const fn sigma1(x: u32) -> u32 {
     x.rotate_right(17) ^ x.rotate_right(19) ^ (x >> 10)
 }
 
+/// The state after a round; `word` is the schedule's with the round's constant added.
+pub const fn round(state: [u32; 8], word: u32) -> [u32; 8] {
+    let [a, b, c, d, e, f, g, h] = state;
+    let sum1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
+    let sum0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
+    let choose = g ^ (e & (f ^ g));
+    let majority = (a & b) | (c & (a | b));
+    let new = h.wrapping_add(sum1).wrapping_add(choose).wrapping_add(word);
+    [new.wrapping_add(sum0).wrapping_add(majority), a, b, c, d.wrapping_add(new), e, f, g]
+}
+
 /// The sixty-four words that a block expands to, each with its round constant added.
 pub const fn folded(block: [u32; 16]) -> [u32; 64] {
     let mut words = [0; 64];

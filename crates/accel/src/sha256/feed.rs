@@ -3,6 +3,12 @@
 /// The bytes of a block.
 pub const BLOCK: usize = 64;
 
+/// The blocks that `bytes` bytes and their padding make up: one byte of mark and eight of length come
+/// behind them.
+pub const fn blocks(bytes: usize) -> usize {
+    (bytes + 9).div_ceil(BLOCK)
+}
+
 /// Hands out the blocks of `prefix ‖ message ‖ padding`: whole blocks straight from the message, those
 /// at its edges from a scratch block.
 pub struct Feed<'a> {
@@ -18,8 +24,7 @@ pub struct Feed<'a> {
 impl<'a> Feed<'a> {
     /// A feed of `prefix ‖ message`.
     pub fn new(prefix: &'static [u8], message: &'a [u8]) -> Self {
-        // One byte of mark and eight of length come behind the message.
-        let blocks = (prefix.len() + message.len() + 9).div_ceil(BLOCK);
+        let blocks = blocks(prefix.len() + message.len());
         Self { prefix, message, at: 0, blocks, scratch: [0; BLOCK] }
     }
     /// Whether every block was handed out.

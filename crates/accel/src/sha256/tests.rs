@@ -1,13 +1,17 @@
 //! Every way to hash gives what `core` gives, one thing at a time.
 
-use byzlab_core::{Seal, Target, merkle};
+use byzlab_core::{Seal, Target, crypto::sha256_of, merkle};
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
 
-/// The ways this machine has.
+/// The ways this machine has, each for everything, and the choice among them.
 fn ways() -> Vec<Sha256> {
-    vec![Sha256::Portable, Sha256::detect()]
+    let mut ways: Vec<_> = Way::all().into_iter().map(Sha256::from).collect();
+    #[cfg(target_arch = "x86_64")]
+    ways.extend(wide::Avx512::detect().map(|wide| Sha256::from(Way::Wide(wide, None))));
+    ways.push(Sha256::detect());
+    ways
 }
 
 fn hash_all(way: Sha256, prefix: &'static [u8], messages: &[Vec<u8>]) -> Vec<Digest> {
@@ -22,9 +26,24 @@ fn every_length_to_three_hundred() {
     let messages: Vec<Vec<u8>> =
         (0..=300).map(|n| (0..n).map(|i| (i * 7 + n) as u8).collect()).collect();
     for way in ways() {
-        for prefix in [&[][..], &[0]] {
+        for prefix in [&[][..], &[0], &[5; 63], &[6; 64]] {
             let want: Vec<_> = messages.iter().map(|m| sha256_of(&[prefix, m])).collect();
             assert_eq!(hash_all(way, prefix, &messages), want, "{way:?}");
+        }
+    }
+}
+
+/// Long ones too, and none, few or many of one length in blocks; each starts where no other does.
+#[test]
+fn lengths_that_meet_in_any_numbers() {
+    let bytes: Vec<u8> = (0..9_000).map(|i| (i % 251) as u8).collect();
+    let lengths = [55, 4_096, 56, 0, 119, 64, 63, 8_192, 120, 1];
+    for count in [0, 1, 15, 16, 17, 31, 32, 33, 200, 331] {
+        let message = |i: usize| bytes[i..i + lengths[i * i % 7 * i % 10]].to_vec();
+        let messages: Vec<_> = (0..count).map(message).collect();
+        let want: Vec<_> = messages.iter().map(|m| merkle::leaf(m)).collect();
+        for way in ways() {
+            assert_eq!(hash_all(way, &[0], &messages), want, "{count} by {way:?}");
         }
     }
 }
@@ -80,16 +99,54 @@ fn the_genesis_nonce_is_found() {
     assert!(Seal { puzzle: puzzle.clone(), nonce }.holds());
     for way in ways() {
         let scan = Scan::new(&puzzle);
-        for before in 0..7 {
-            assert_eq!(way.scan(&scan, nonce - before, 10), Some(before.into()), "{way:?}");
+        // In each lane of the first vectors, with any number of lanes behind the end.
+        for before in 0..40 {
+            let start = nonce - before;
+            assert_eq!(way.scan(&scan, start, 50), Some(before.into()), "{way:?}");
+            assert_eq!(way.scan(&scan, start, u64::from(before) + 1), Some(before.into()));
+            assert_eq!(way.scan(&scan, start, before.into()), None, "{before} by {way:?}");
         }
         assert_eq!(way.scan(&scan, nonce - 1_000, 1_000), None, "{way:?}");
     }
 }
 
+/// Nonces go on from 0 behind the last, and the whole range is no special number.
+#[test]
+fn a_range_may_pass_the_last_nonce() {
+    let mut target = [0xff; 32];
+    target[0] = 0;
+    let puzzle = Puzzle { prefix: [9; 76], target: Target(target) };
+    let scan = Scan::new(&puzzle);
+    for before in 0..20u32 {
+        let start = 0u32.wrapping_sub(before);
+        let want: Vec<_> = (0..1_000u64)
+            .filter(|&i| {
+                Seal { puzzle: puzzle.clone(), nonce: start.wrapping_add(i as u32) }.holds()
+            })
+            .collect();
+        for way in ways() {
+            let (mut found, mut at) = (Vec::new(), 0);
+            while let Some(more) = way.scan(&scan, start.wrapping_add(at as u32), 1_000 - at) {
+                found.push(at + more);
+                at = at + more + 1;
+            }
+            assert_eq!(found, want, "{before} by {way:?}");
+        }
+    }
+}
+
+/// A choice is one of the ways, and says which.
+#[test]
+fn the_choice_has_a_name() {
+    let names: Vec<_> = Way::all().into_iter().map(Way::name).collect();
+    let chosen = Sha256::detect().name();
+    assert!(chosen.split('/').all(|name| names.contains(&name)), "{chosen} of {names:?}");
+    assert_eq!(Sha256::from(Way::Portable).name(), "portable sha");
+}
+
 proptest! {
     #[test]
-    fn messages_of_any_lengths(messages in vec(vec(any::<u8>(), 0..300), 0..40)) {
+    fn messages_of_any_lengths(messages in vec(vec(any::<u8>(), 0..300), 0..80)) {
         let want: Vec<_> = messages.iter().map(|m| merkle::leaf(m)).collect();
         for way in ways() {
             prop_assert_eq!(&hash_all(way, &[0], &messages), &want);

@@ -30,9 +30,9 @@ use std::arch::x86_64::*;
 use byzlab_core::Digest;
 
 use super::{
-    Scan,
     constants::{INITIAL, ROUND, Rows, folded, padding, rows},
     feed::{BLOCK, Feed},
+    scan::{HEADER_BITS, Scan},
 };
 
 /// Messages hashed abreast.
@@ -60,11 +60,11 @@ impl ShaNi {
         // SAFETY: `self` proves that the processor has the features which `hash_many` enables.
         unsafe { hash_many(prefix, messages, out) }
     }
-    /// `level[i]` becomes SHA-256 of `level[2i] ‖ level[2i + 1]`, for each `i` below `pairs`.
-    pub fn nodes(self, level: &mut [Digest], pairs: usize) {
+    /// `level[i]` becomes SHA-256 of `level[2i] ‖ level[2i + 1]`, for each `i` of `from..pairs`.
+    pub fn nodes(self, level: &mut [Digest], from: usize, pairs: usize) {
         // SAFETY: `self` proves that the processor has the features which `nodes` enables.
         unsafe {
-            let done = nodes::<LANES>(level, 0, pairs);
+            let done = nodes::<LANES>(level, from, pairs);
             nodes::<1>(level, done, pairs);
         }
     }

@@ -16,11 +16,11 @@ use super::{
 pub const LANES: usize = 3;
 
 /// Words 4 to 15 of a header's second block; the rows for words 0 to 3 and from 16 on are not used.
-static IN_HEADER: Rows = rows(folded(padding(4, 640)));
+static IN_HEADER: Rows = rows(folded(padding(4, HEADER_BITS)));
 /// Words 8 to 15 of the block that holds a digest; the other rows are not used.
 static IN_DIGEST: Rows = rows(folded(padding(8, 256)));
 
-/// What a search knows before the nonce.
+/// What a search knows before the nonce, as the instructions take it.
 struct Known {
     /// The header's midstate.
     midstate: State,
@@ -35,10 +35,9 @@ struct Known {
 #[inline]
 #[target_feature(enable = "sha,ssse3,sse4.1")]
 fn known(scan: &Scan) -> Known {
-    const LENGTH: u32 = 640;
+    const LENGTH: u32 = HEADER_BITS;
     let [w0, w1, w2] = scan.tail;
-    let w16 = sigma0(w1).wrapping_add(w0);
-    let w17 = sigma1(LENGTH).wrapping_add(sigma0(w2)).wrapping_add(w1);
+    let [w16, w17, ..] = scan.known().words;
     let midstate = state(&scan.midstate);
     let first = words(&[w0, w1, w2, 0]);
     let wk = _mm_add_epi32(first, words(&CONSTANTS[0]));
