@@ -70,8 +70,11 @@
 //! - A vote signs its node's parent and grandparent too: one certificate proves a commit.
 //! - The pacemaker, which the paper leaves open: a view is entered by a certificate of the view before or
 //!   by a quorum's timeouts on it, never on a leader's word. New-views (timeouts) are for the view given up;
-//!   they go to the next leader, and to all when that one did not answer within another timeout, or when
+//!   they go to the next leader, and to all when that one did not answer within half a timeout, or when
 //!   `view_change = "quadratic"`. With f + 1 of them a replica gives up too.
+//! - Links lose nothing in the papers. Here they may, and where all who are up are just a quorum, one vote
+//!   lost in the three or four views that a chain lives from would cost a round of leaders. So halfway
+//!   through its wait a replica says again what it said in this view: its proposal, its votes.
 //! - Fast-HotStuff's proposal after a failed view carries q whole certificates; here, as in Jolteon, the
 //!   signed views of q certificates, and the highest itself.
 //! - HotStuff-2's decision is made by the next view's leader and comes with its proposal: 4(n − 1) messages a
@@ -151,6 +154,8 @@ pub struct HotStuff {
     /// HotStuff-2: the last view in which it waited for locks, as leader.
     waited: View,
 
+    /// What it said in this view, a proposal and votes, and to whom: `None` for all.
+    said: Vec<(Option<ReplicaId>, Message)>,
     /// The last proposal taken: the first of its view.
     heard: Option<Lineage>,
     /// Votes that this replica collects, of the views around its own.
@@ -195,6 +200,7 @@ impl Protocol for HotStuff {
             decision: None,
             prepared: View(0),
             waited: View(0),
+            said: Vec::new(),
             heard: None,
             votes: BTreeMap::new(),
             asking: None,
@@ -264,6 +270,17 @@ impl HotStuff {
         }
     }
 
+    /// Says what others need for this view to succeed, and keeps it to be [repeated](Self::repeat).
+    fn say(&mut self, to: Option<ReplicaId>, message: Message, out: &mut Effects<Self>) {
+        send(to, &message, out);
+        self.said.push((to, message));
+    }
+
+    /// Says again what it said in this view: what was lost would cost the view, and a chain its links.
+    fn repeat(&self, out: &mut Effects<Self>) {
+        self.said.iter().for_each(|(to, message)| send(*to, message, out));
+    }
+
     fn leader_of(&self, view: View) -> ReplicaId {
         self.pacemaker.rotation().leader(view)
     }
@@ -322,11 +339,19 @@ impl HotStuff {
             return false;
         }
         self.asking = None;
+        self.said.clear();
         self.timeout = self.timeout.take().filter(|timeout| timeout.view.next() == view);
         self.votes.retain(|&(of, _), _| of.next() >= view);
         self.announce(out);
         self.watch(now, out);
         self.lead(now, out);
         true
+    }
+}
+
+fn send(to: Option<ReplicaId>, message: &Message, out: &mut Effects<HotStuff>) {
+    match to {
+        Some(to) => out.send(to, message.clone()),
+        None => out.broadcast(message.clone()),
     }
 }

@@ -40,7 +40,8 @@ pub struct Params {
     /// always; for measurements, as all stops with it).
     pub leaders: Leaders,
     /// How long a view may last before a replica gives up on it; doubles with every second failure in a
-    /// row (every fourth from seven replicas on, where two leaders may be faulty), up to 16 times.
+    /// row (every fourth from seven replicas on, where two leaders may be faulty), up to 16 times. Halfway,
+    /// what was said in the view is said again.
     pub view_timeout: Span,
     /// HotStuff-2 alone: how long the leader of a view that was not entered by a decision waits to hear
     /// of the highest lock: Δ, the longest that a message takes.

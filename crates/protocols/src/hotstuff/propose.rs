@@ -96,6 +96,6 @@ impl HotStuff {
         self.proposed = view;
         self.save(out); // So that a restart does not propose twice in a view.
         out.note(Note::Proposed { view, height: head.height, transactions });
-        out.broadcast(Message::Propose(Box::new(proposal)));
+        self.say(None, Message::Propose(Box::new(proposal)), out);
     }
 }

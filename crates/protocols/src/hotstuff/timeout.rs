@@ -8,7 +8,7 @@ use super::{
     HotStuff, Timer, ViewChange,
     message::{Message, Standing, TIMEOUT},
 };
-use crate::kit::{Heard, TimeoutVote};
+use crate::kit::{Due, Heard, TimeoutVote};
 
 impl HotStuff {
     /// Whether there is anything to wait for: transactions, or blocks that are not committed.
@@ -26,9 +26,12 @@ impl HotStuff {
         self.pacemaker.watch(now, waits, Timer::View, out);
     }
 
-    /// Algorithm 5, `onNextSyncView`: the view lasts too long.
+    /// The view lasts long, or too long (Algorithm 5, `onNextSyncView`).
     pub(super) fn on_view_timer(&mut self, now: Time, out: &mut Effects<Self>) {
-        self.give_up(now, out);
+        match self.pacemaker.on_timer(Timer::View, out) {
+            Due::Repeat => self.repeat(out),
+            Due::GiveUp => self.give_up(now, out),
+        }
     }
 
     /// Gives up on the view: votes in it no more, and says so. Again, and to all, when that was in vain.

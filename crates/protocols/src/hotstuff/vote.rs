@@ -115,7 +115,7 @@ impl HotStuff {
         self.save(out);
         let statement = vote_statement(&self.seat.committee, Phase::Vote, &lineage);
         let vote = Vote { lineage, signature: out.sign(&statement) };
-        out.send(self.collector(view, Phase::Vote), Message::Vote(vote));
+        self.say(Some(self.collector(view, Phase::Vote)), Message::Vote(vote), out);
     }
 
     /// Who collects the votes of a view: the next leader; but the leader of the view itself where views
@@ -189,7 +189,7 @@ impl HotStuff {
         let qc = Arc::new(qc);
         match (self.setup.rule, phase) {
             // HotStuff-2, "prepare": the leader certifies its block to all.
-            (Rule::Double, Phase::Vote) => out.broadcast(Message::Prepare(qc)),
+            (Rule::Double, Phase::Vote) => self.say(None, Message::Prepare(qc), out),
             (Rule::Double, Phase::Vote2) => self.on_decision(now, &qc, out),
             _ => self.on_qc(now, &qc, out), // Algorithm 4, `onReceiveVote`
         }
@@ -218,7 +218,9 @@ impl HotStuff {
         self.save(out);
         let statement = vote_statement(&self.seat.committee, Phase::Vote2, &qc.lineage);
         let vote = Vote { lineage: qc.lineage, signature: out.sign(&statement) };
-        out.send(self.collector(view, Phase::Vote2), Message::Vote2(vote));
+        // What the first phase took needs no saying again.
+        self.said.retain(|(_, message)| matches!(message, Message::Prepare(_)));
+        self.say(Some(self.collector(view, Phase::Vote2)), Message::Vote2(vote), out);
         self.settle(now, qc.lineage, Phase::Vote2, out);
     }
 }

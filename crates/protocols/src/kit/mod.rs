@@ -7,7 +7,7 @@
 //! - [`dag`] is for protocols in which every replica proposes in every round.
 //! - [`Fetch`] asks others for a proposed block that is missing.
 //! - [`notary`] is the frame of protocols that notarize a block a view, or go on without one.
-//! - [`Pacemaker`] holds the view: leaders, timeouts, and a quorum's word to leave.
+//! - [`Rotation`] says who leads which view; [`Pacemaker`] holds it: timeouts, and a quorum's word to leave.
 //! - [`Journal`] is what a replica saves before its votes leave.
 //! - [`Pulse`] says when to tell others where one stands.
 //! - [`Sync`] brings a replica that fell behind up to the others' ledgers, block by block.
@@ -24,6 +24,7 @@ pub mod journal;
 pub mod notary;
 pub mod pacemaker;
 pub mod pulse;
+pub mod rotation;
 pub mod signers;
 #[cfg(test)]
 pub(crate) mod steps;
@@ -36,8 +37,9 @@ pub use certificate::Certificate;
 pub use chain::{Chain, Draft, Gap, Way};
 pub use fetch::{Fetch, Wanted};
 pub use journal::Journal;
-pub use pacemaker::{Heard, Leaders, Pacemaker, Rotation, TimeoutCertificate, TimeoutVote};
+pub use pacemaker::{Due, Heard, Pacemaker, TimeoutCertificate, TimeoutVote};
 pub use pulse::{Beat, Pulse};
+pub use rotation::{Leaders, Rotation};
 pub use signers::Signers;
 pub use sync::{Catchup, Sync};
 pub use tally::Tally;

@@ -1,74 +1,27 @@
-//! Views: who leads them, how long one waits in them, and how a quorum leaves one.
+//! Views: how long one waits in them, and how a quorum leaves one.
 //!
-//! - [`Rotation`] says who leads which view.
 //! - [`Backoff`] says how long to wait: twice as long after as many failures as dead leaders explain.
 //! - [`TimeoutVote`], [`TimeoutCertificate`]: "I give up on this view; the best certificate I know is
 //!   of that view", and a quorum of such words.
 //! - [`Pacemaker`] holds the view and counts timeout votes: at f + 1 it says *join* (an honest replica
 //!   gave up, so must I, or views drift apart: Bracha's amplification, as in DiemBFT), at a quorum it
 //!   gives the certificate.
+//! - [`Due`] is what its timer means: halfway, that it is time to say again what was said in this view, for
+//!   papers count on links that lose nothing, and here they may; then, that the view has lasted too long.
 //!
 //! The pacemaker sends nothing. How votes travel is the protocol's choice: to all (n(n − 1) messages, any
 //! one's certificate moves everyone), or to the next leader alone, whose proposal carries the certificate.
 
 use byzlab_core::{
-    Claim, Committee, Digest, Effects, Invalid, Protocol, ReplicaId, Seat, Signature, Span,
-    Statement, Time, View, crypto::sha256_of,
+    Claim, Committee, Effects, Invalid, Protocol, ReplicaId, Seat, Signature, Span, Statement,
+    Time, View,
 };
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::{Leaders, Rotation};
 
 /// How often a timeout doubles at most.
 pub const DOUBLINGS_MAX: u32 = 4;
-
-/// Who leads which view.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
-#[serde(rename_all = "kebab-case")]
-pub enum Leaders {
-    /// Replica v mod n leads view v.
-    #[default]
-    RoundRobin,
-    /// A replica drawn by a hash of chain and view: the same draw for all, and each as likely.
-    Random,
-    /// Replica 0 leads every view. For measurements: when it stops, all stops.
-    Fixed,
-}
-
-/// The leader of each view of one chain.
-#[derive(Clone, Debug)]
-pub struct Rotation {
-    leaders: Leaders,
-    chain: Digest,
-    size: u64,
-}
-
-impl Rotation {
-    /// The leaders of `committee`.
-    pub fn new(leaders: Leaders, committee: &Committee) -> Self {
-        Self { leaders, chain: committee.chain, size: committee.size() as u64 }
-    }
-    /// Who leads `view`.
-    pub fn leader(&self, view: View) -> ReplicaId {
-        let turn = match self.leaders {
-            Leaders::RoundRobin => view.0 % self.size,
-            Leaders::Fixed => 0,
-            Leaders::Random => {
-                let seed = sha256_of(&[b"byzlab/leader/1", &self.chain.0, &view.0.to_le_bytes()]).0;
-                let draw: [u8; 8] = seed[..8].try_into().expect("a digest has 32 bytes");
-                // The bias is below n / 2⁶⁴.
-                ((u128::from(u64::from_le_bytes(draw)) * u128::from(self.size)) >> 64) as u64
-            }
-        };
-        ReplicaId(turn as u16)
-    }
-    /// The leader to tell hosts of, so that they route transactions to it: `None`, everyone, where leaders
-    /// change faster than a transaction could follow.
-    pub fn hint(&self) -> Option<ReplicaId> {
-        (self.leaders == Leaders::Fixed).then_some(ReplicaId(0))
-    }
-}
 
 /// How long to wait: a base, doubled with every so many failures in a row as faulty leaders explain.
 ///
@@ -217,6 +170,24 @@ pub enum Heard {
     Certificate(TimeoutCertificate),
 }
 
+/// What is to be done when the view's timer falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Half of the wait is over: what was said in this view may be lost, and is to be said again.
+    Repeat,
+    /// All of it is, or a view was given up in vain: gives up on the view, or says so again.
+    GiveUp,
+}
+
+/// What the timer waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// The half of a wait that ends then.
+    Half { end: Time },
+    /// The end.
+    End,
+}
+
 /// One replica's view, its timer, and what it heard of others' timeouts.
 #[derive(Clone, Debug)]
 pub struct Pacemaker {
@@ -225,8 +196,8 @@ pub struct Pacemaker {
     backoff: Backoff,
     one_honest: usize,
     quorum: usize,
-    /// Whether the view's timer is armed.
-    armed: bool,
+    /// What the view's timer waits for, if it runs.
+    wait: Option<Wait>,
     /// The last view that this replica gave up on.
     gave_up: Option<View>,
     /// The last view of which a certificate was given.
@@ -246,7 +217,7 @@ impl Pacemaker {
             backoff: Backoff::new(timeout, committee.faults()),
             one_honest: committee.one_honest(),
             quorum,
-            armed: false,
+            wait: None,
             gave_up: None,
             certified: None,
             votes: vec![None; committee.size()],
@@ -292,13 +263,14 @@ impl Pacemaker {
             return false;
         }
         self.view = view;
-        if std::mem::take(&mut self.armed) {
+        if self.wait.take().is_some() {
             out.disarm(timer);
         }
         true
     }
-    /// Sees to it that the timer runs if there is something to wait for, and does not else. For one who
-    /// gave up it is time, after the base wait, to say so again.
+    /// Sees to it that the timer runs if there is something to wait for, and does not else; it must come
+    /// back through [`on_timer`](Self::on_timer). For one who gave up it is time, after half of the base
+    /// wait, to say so again.
     pub fn watch<P: Protocol>(
         &mut self,
         now: Time,
@@ -306,20 +278,35 @@ impl Pacemaker {
         timer: P::Timer,
         out: &mut Effects<P>,
     ) {
-        if self.armed == waits {
+        if self.wait.is_some() == waits {
             return;
         }
-        self.armed = waits;
-        match waits {
-            true if self.gave_up() => out.arm(timer, now + self.backoff.base),
-            true => out.arm(timer, now + self.backoff.span()),
-            false => out.disarm(timer),
+        if !waits {
+            self.wait = None;
+            return out.disarm(timer);
+        }
+        let (wait, span) = match self.gave_up() {
+            true => (Wait::End, self.backoff.base),
+            false => (Wait::Half { end: now + self.backoff.span() }, self.backoff.span()),
+        };
+        self.wait = Some(wait);
+        out.arm(timer, now + Span(span.0 / 2));
+    }
+    /// The timer fell due. After [`Due::GiveUp`] it runs no more until the next [`watch`](Self::watch).
+    pub fn on_timer<P: Protocol>(&mut self, timer: P::Timer, out: &mut Effects<P>) -> Due {
+        match self.wait.take() {
+            Some(Wait::Half { end }) => {
+                self.wait = Some(Wait::End);
+                out.arm(timer, end);
+                Due::Repeat
+            }
+            Some(Wait::End) | None => Due::GiveUp,
         }
     }
-    /// The timer fell due, or others gave up: so does this replica. Whether for the first time in this
+    /// The wait is over, or others gave up: so does this replica. Whether for the first time in this
     /// view; then the next view's wait is longer.
     pub fn give_up(&mut self) -> bool {
-        self.armed = false;
+        self.wait = None;
         let first = self.gave_up.replace(self.view) != Some(self.view);
         if first {
             self.backoff.fail();
@@ -374,18 +361,6 @@ mod tests {
     }
     fn vote(view: u64, high: u64) -> TimeoutVote {
         TimeoutVote { view: View(view), high: View(high), signature: Signature::default() }
-    }
-
-    #[test]
-    fn leaders_take_turns_or_are_drawn_alike_by_all() {
-        let leader = |leaders, view| Rotation::new(leaders, &committee()).leader(View(view)).0;
-        assert_eq!([3, 4, 9].map(|view| leader(Leaders::RoundRobin, view)), [3, 0, 1]);
-        assert_eq!([3, 4, 9].map(|view| leader(Leaders::Fixed, view)), [0, 0, 0]);
-        let mut counts = [0u32; 4];
-        (0..4_000).for_each(|view| counts[usize::from(leader(Leaders::Random, view))] += 1);
-        assert!(counts.iter().all(|count| (900..1_100).contains(count)), "{counts:?}");
-        assert_eq!(Rotation::new(Leaders::Random, &committee()).hint(), None);
-        assert_eq!(Rotation::new(Leaders::Fixed, &committee()).hint(), Some(ReplicaId(0)));
     }
 
     #[test]

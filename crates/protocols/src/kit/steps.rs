@@ -32,6 +32,10 @@ pub(crate) struct Steps<M> {
     /// Batches with a transaction that leaders still get; then blanks alone.
     pub(crate) load: u64,
     asked: Vec<Option<BatchLimit>>,
+    /// Whose next message of which kind the network loses.
+    pub(crate) lose: Option<(ReplicaId, &'static str)>,
+    /// Whether it did: then nothing on the way is no rest.
+    lost: bool,
     step: u64,
     said: BTreeMap<(ReplicaId, &'static str), Vec<ReplicaId>>,
     pub(crate) ledgers: Vec<Vec<Block>>,
@@ -57,6 +61,8 @@ impl<M: Message> Steps<M> {
             flying: Vec::new(),
             load: 1,
             asked: vec![None; size],
+            lose: None,
+            lost: false,
             step: 0,
             said: BTreeMap::new(),
             ledgers: vec![Vec::new(); size],
@@ -106,7 +112,7 @@ impl<M: Message> Steps<M> {
                 }
             }
             self.write();
-            if self.flying.is_empty() && self.load == 0 {
+            if self.flying.is_empty() && self.load == 0 && !self.lost {
                 break;
             }
             self.step += 1;
@@ -187,6 +193,9 @@ impl<M: Message> Steps<M> {
         let others = self.committee.ids().filter(|&id| id != me);
         let to: Vec<_> = others.filter(|&id| to == To::All || to == To::One(id)).collect();
         self.said.entry((me, message.kind())).or_default().extend(&to);
+        if self.lose.take_if(|lose| *lose == (me, message.kind())).is_some() {
+            return self.lost = true;
+        }
         let event = Event::Packet(packet.clone());
         self.flying.extend(to.into_iter().map(|id| (id, event.clone())));
     }

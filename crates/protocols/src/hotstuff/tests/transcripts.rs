@@ -1,7 +1,7 @@
 //! Whole clusters in lockstep, as stories: one block from its proposal to the last commit, and a leader
 //! that is down.
 
-use byzlab_core::Entry;
+use byzlab_core::{Entry, ReplicaId};
 
 use super::{
     super::{FAST_HOTSTUFF, HOTSTUFF, HOTSTUFF_2, JOLTEON},
@@ -127,6 +127,55 @@ fn hotstuff_2s_leader_waits_for_locks_after_a_view_that_failed() {
     let told = leaderless(HOTSTUFF_2, "leader_wait = \"20ms\"");
     let proposes: Vec<_> = told.lines().filter(|line| line.contains("propose")).collect();
     assert_eq!(proposes[0], "8δ r2 → all: propose", "\n{told}");
+}
+
+/// Three of four are up, so all of their votes are needed; the first message of this kind that replica 1
+/// sends, who leads the first view, is lost.
+fn with_a_loss(entry: Entry, kind: &'static str) -> String {
+    let mut steps = Steps::new(entry, "view_timeout = \"80ms\"", 4, &[0]);
+    steps.lose = Some((ReplicaId(1), kind));
+    steps.run(10).to_owned()
+}
+
+#[test]
+fn what_was_lost_is_said_again_halfway_through_the_view_and_the_chain_goes_on() {
+    let expected = "
+        0δ r1 → all: propose
+        0δ r1 → r2: vote
+        4δ r1 → all: propose
+        4δ r1 → r2: vote
+        5δ r3 → r2: vote
+        6δ r2 → all: propose
+        6δ r2 → r3: vote
+        7δ r1 → r3: vote
+        8δ r3: commits
+        8δ r3 → all: propose
+        8δ r3 → r0: vote
+        9δ r1 r2: commits
+        9δ r1 r2 → r0: vote";
+    assert_story(&with_a_loss(FAST_HOTSTUFF, "propose"), expected);
+    assert_story(&with_a_loss(JOLTEON, "propose"), expected);
+}
+
+#[test]
+fn each_of_two_phases_is_said_again() {
+    let expected = "
+        0δ r1 → all: propose
+        1δ r2 r3 → r1: vote
+        2δ r1 → all: prepare
+        2δ r1 → r2: vote-2
+        4δ r1 → all: prepare
+        4δ r2 r3 → r1: vote
+        4δ r1 → r2: vote-2
+        5δ r3 → r2: vote-2
+        6δ r2: commits
+        6δ r2 → all: propose
+        7δ r1 r3: commits
+        7δ r1 r3 → r2: vote
+        8δ r2 → all: prepare
+        8δ r2 → r3: vote-2
+        9δ r1 → r3: vote-2";
+    assert_story(&with_a_loss(HOTSTUFF_2, "prepare"), expected);
 }
 
 /// Blocks that everyone who is up has, and views, after a long time under load with replica 3 down.
