@@ -71,7 +71,7 @@ impl HotStuff {
     }
 
     pub(super) fn on_fetch_timer(&mut self, now: Time, out: &mut Effects<Self>) {
-        self.fetch.on_timer();
+        self.fetch.on_timer(now, Timer::Fetch, out);
         self.commit(now, out);
         self.lead(now, out);
     }

@@ -131,9 +131,6 @@ impl Streamlet {
         holders: Vec<ReplicaId>,
         out: &mut Effects<Self>,
     ) {
-        if self.fetch.asked().is_some() {
-            return; // One at a time: two that take turns would ask at every message that comes.
-        }
         let height = self.chain.root().height;
         self.fetch.ask(now, missing, height, holders.into_iter(), Timer::Fetch, out);
     }

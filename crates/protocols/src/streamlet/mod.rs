@@ -234,7 +234,7 @@ impl Protocol for Streamlet {
                 self.pump(now, out);
             }
             Input::Timer(Timer::Fetch) => {
-                self.fetch.on_timer();
+                self.fetch.on_timer(now, Timer::Fetch, out);
                 self.fire(now, out);
             }
             Input::Waiting(waiting) => self.waiting = waiting,

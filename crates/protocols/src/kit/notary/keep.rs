@@ -154,9 +154,6 @@ impl<R: Rules> Notary<R> {
         holders: &Certificate,
         out: &mut Effects<Self>,
     ) {
-        if self.fetch.asked().is_some() {
-            return; // One at a time: two that take turns would ask at every message that comes.
-        }
         let height = self.chain.root().height;
         self.fetch.ask(now, missing, height, holders.signers(), Timer::Fetch, out);
     }

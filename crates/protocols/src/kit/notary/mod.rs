@@ -179,7 +179,7 @@ impl<R: Rules> Protocol for Notary<R> {
                 self.pump(now, out);
             }
             Input::Timer(Timer::Fetch) => {
-                self.fetch.on_timer();
+                self.fetch.on_timer(now, Timer::Fetch, out);
                 self.fire(now, out);
             }
             Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
