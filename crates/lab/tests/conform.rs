@@ -69,3 +69,34 @@ fn a_wrong_promise_is_found_out() {
     let bold = differs(&Theory { resilience, ..theory });
     assert!(bold.contains(&"one with a twin".to_owned()), "{bold:?}");
 }
+
+/// As a test of a crate of one's own sees it.
+#[test]
+fn a_broken_promise_fails_with_its_table() {
+    const WRONG: &[Theory] = &[Theory {
+        messages: Formula { text: "n", of: |n| n },
+        ..byzlab::protocols::central::THEORY[0]
+    }];
+    let central = builtin().find("central").unwrap();
+    conform::keeps_promises(central).unwrap();
+    let wrong = conform::keeps_promises(central.promising(WRONG)).unwrap_err().to_string();
+    let line = wrong.lines().find(|line| line.contains("DIFFERS")).unwrap();
+    assert!(line.contains("messages a decision") && line.contains("(at n = 16: "), "{wrong}");
+    assert_eq!(wrong.matches("DIFFERS").count(), 1, "{wrong}");
+    conform::survives_swarms(central, 0..3).unwrap();
+    let nothing = conform::survives_swarms(central.promising(&[]), 0..3).unwrap_err();
+    assert!(format!("{nothing:?}").contains("declares no theory"));
+}
+
+#[test]
+fn swarms_name_the_seeds_that_fail() {
+    let central = builtin().find("central").unwrap();
+    // A single server does not stand what this says.
+    const BOLD: &[Theory] =
+        &[Theory { resilience: Resilience::crash(2), ..byzlab::protocols::central::THEORY[0] }];
+    let failed = conform::survives_swarms(central.promising(BOLD), 0..12).unwrap_err().to_string();
+    let first = failed.lines().find(|line| line.contains("alone: ")).unwrap();
+    let (_, seed) = first.rsplit_once("--seed ").unwrap();
+    let again = conform::swarms::run(central, &BOLD[0], seed.parse().unwrap());
+    assert!(failed.contains(&again.scenario) && failed.contains(&again.result.unwrap_err()));
+}

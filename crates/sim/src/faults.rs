@@ -10,13 +10,15 @@ use crate::{
 };
 
 impl Fault {
-    /// The replica that has twins by this fault.
-    pub(crate) fn twins(&self) -> Option<(ReplicaId, Option<Span>)> {
+    /// The replicas that have twins by this fault.
+    pub(crate) fn twins(&self) -> &[ReplicaId] {
         match self {
-            Self::Twins { replica, reshuffle } => Some((*replica, *reshuffle)),
-            _ => None,
+            Self::Twins { replica, .. } => std::slice::from_ref(replica),
+            Self::SplitBrain { replicas, .. } => replicas,
+            _ => &[],
         }
     }
+    /// Everyone whom it names.
     fn replicas(&self) -> Vec<ReplicaId> {
         match self {
             Self::Crash { replica, .. }
@@ -26,6 +28,7 @@ impl Fault {
             | Self::Slow { replica, .. }
             | Self::Attack { replica, .. } => vec![*replica],
             Self::Partition { groups, .. } => groups.concat(),
+            Self::SplitBrain { replicas, apart } => [&replicas[..], apart].concat(),
         }
     }
 }
@@ -49,14 +52,24 @@ pub(crate) fn validate(scenario: &Scenario) -> Result<(), BuildError> {
             Fault::Twins { reshuffle: Some(Span::ZERO), .. } => {
                 return refuse("twins cannot be split anew every 0 s".into());
             }
-            Fault::Twins { replica, .. } if twins.contains(replica) => {
-                return refuse(format!("{replica} is made twins twice"));
+            Fault::SplitBrain { replicas, apart } => {
+                if let Some(id) = replicas.iter().find(|id| apart.contains(id)) {
+                    return refuse(format!("{id} is in both worlds, so it cannot be apart"));
+                }
+                if scenario.faults.iter().filter(|other| !other.twins().is_empty()).count() > 1 {
+                    return refuse("two worlds take all twins there are".into());
+                }
             }
-            Fault::Twins { replica, .. } => twins.push(*replica),
             Fault::Slow { factor: 0, .. } => {
                 return refuse("a slow replica's factor is at least 1".into());
             }
             _ => {}
+        }
+        for replica in fault.twins() {
+            if twins.contains(replica) {
+                return refuse(format!("{replica} is made twins twice"));
+            }
+            twins.push(*replica);
         }
     }
     Ok(())
@@ -72,8 +85,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 Fault::Silent { during, .. }
                 | Fault::Partition { during, .. }
                 | Fault::Slow { during, .. } => vec![during.start, during.end],
-                Fault::Twins { .. } => vec![Time::ZERO],
-                Fault::Attack { .. } => vec![Time::ZERO],
+                Fault::Twins { .. } | Fault::SplitBrain { .. } | Fault::Attack { .. } => {
+                    vec![Time::ZERO]
+                }
             };
             for (step, at) in (0..).zip(moments) {
                 if at <= self.end {
@@ -119,6 +133,11 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 }
                 if let Some(at) = reshuffle.map(|gap| self.now + gap).filter(|&at| at <= self.end) {
                     self.plan(at, Happening::Fault { fault, step: step.saturating_add(1) });
+                }
+            }
+            Fault::SplitBrain { replicas, .. } => {
+                for replica in replicas {
+                    self.books.mark(self.now, Some(*replica), "in two worlds");
                 }
             }
             Fault::Attack { replica, entry, .. } => {

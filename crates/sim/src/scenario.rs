@@ -314,8 +314,9 @@ pub struct Mining {
     pub hash_power: Vec<u64>,
 }
 
-/// Something that goes wrong. Replicas under [`Silent`](Fault::Silent), [`Twins`](Fault::Twins) and
-/// [`Attack`](Fault::Attack) count as Byzantine: checks ask nothing of them.
+/// Something that goes wrong. Replicas under [`Silent`](Fault::Silent), [`Twins`](Fault::Twins),
+/// [`SplitBrain`](Fault::SplitBrain) and [`Attack`](Fault::Attack) count as Byzantine: checks ask nothing
+/// of them.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// A replica stops. What it saved, and its ledger, survive.
@@ -347,6 +348,16 @@ pub enum Fault {
         replica: ReplicaId,
         /// How long until the others are split anew; `None`: never.
         reshuffle: Option<Span>,
+    },
+    /// Replicas collude to make two worlds, from the beginning to the end: two honest copies of each run
+    /// under its key and id, the first copies among all others, the second among those `apart`, and
+    /// nothing passes between the worlds. The strongest equivocation that a network may be late enough
+    /// for; at most one a scenario, without [`Twins`](Fault::Twins).
+    SplitBrain {
+        /// Who colludes.
+        replicas: Vec<ReplicaId>,
+        /// The honest ones of the second world.
+        apart: Vec<ReplicaId>,
     },
     /// Messages between groups are lost, by the moment of sending. Replicas in no group are a
     /// group. Clients reach everyone.

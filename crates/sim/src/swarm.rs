@@ -158,10 +158,11 @@ pub fn judge(scenario: &Scenario, outcome: &Outcome) -> Result<(), String> {
     let earlier = outcome.timeline.iter().rev().find(|sample| end.since(sample.at) >= BEHIND);
     let longest = |heights: &[Option<byzlab_core::Height>]| heights.iter().flatten().max().copied();
     let due = earlier.and_then(|sample| longest(&sample.heights)).unwrap_or_default();
-    let byzantine: Vec<_> =
-        scenario.faults.iter().filter(|f| f.is_byzantine()).filter_map(Fault::replica).collect();
+    let byzantine = |id: ReplicaId| {
+        scenario.faults.iter().any(|fault| fault.is_byzantine() && fault.befalls(id))
+    };
     for (id, head) in (0..).map(ReplicaId).zip(&outcome.heads) {
-        if let Some(head) = head.filter(|head| head.height < due && !byzantine.contains(&id)) {
+        if let Some(head) = head.filter(|head| head.height < due && !byzantine(id)) {
             return Err(format!(
                 "{id} is left behind at height {}, where others were past {due} {BEHIND} before the \
                  end; notes: {:?}",
@@ -182,12 +183,16 @@ impl Fault {
             | Self::Twins { replica, .. }
             | Self::Slow { replica, .. }
             | Self::Attack { replica, .. } => Some(*replica),
-            Self::Partition { .. } => None,
+            Self::Partition { .. } | Self::SplitBrain { .. } => None,
         }
+    }
+    /// Whether it is the doing or the suffering of this replica itself, not of links alone.
+    pub fn befalls(&self, id: ReplicaId) -> bool {
+        self.replica() == Some(id) || self.twins().contains(&id)
     }
     /// Whether checks ask nothing of the replica.
     pub fn is_byzantine(&self) -> bool {
-        matches!(self, Self::Silent { .. } | Self::Twins { .. } | Self::Attack { .. })
+        matches!(self, Self::Silent { .. } | Self::Attack { .. }) || !self.twins().is_empty()
     }
 }
 
@@ -223,8 +228,10 @@ impl fmt::Display for InWords<'_> {
                     write!(f, "{replica} twins, split anew every {gap}")?;
                 }
                 Fault::Partition { groups, during } => {
-                    let ids: Vec<_> = groups.concat().iter().map(ToString::to_string).collect();
-                    write!(f, "{{{}}} apart {}", ids.join(" "), Window(during))?;
+                    write!(f, "{} apart {}", set(&groups.concat()), Window(during))?;
+                }
+                Fault::SplitBrain { replicas, apart } => {
+                    write!(f, "{} in two worlds, {} in the second", set(replicas), set(apart))?;
                 }
                 Fault::Slow { replica, during, factor } => {
                     write!(f, "{replica} {factor} times slower {}", Window(during))?;
@@ -234,6 +241,11 @@ impl fmt::Display for InWords<'_> {
         }
         Ok(())
     }
+}
+
+fn set(ids: &[ReplicaId]) -> String {
+    let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    format!("{{{}}}", ids.join(" "))
 }
 
 struct Window<'a>(&'a Range<Time>);

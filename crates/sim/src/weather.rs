@@ -13,6 +13,8 @@ pub(crate) struct Weather {
     /// Who says nothing.
     silent: Vec<bool>,
     twins: Vec<Twins>,
+    /// Which of two worlds each site is in; empty where there is one.
+    worlds: Vec<u8>,
 }
 
 /// One replica in two copies.
@@ -32,6 +34,11 @@ impl Twins {
         let mut twins = Self { id, sites: [u32::from(id.0), second], side: vec![0; sites], stream };
         twins.split();
         twins
+    }
+    /// Twins of which each site sees the copy of its own world.
+    pub(crate) fn of_worlds(id: ReplicaId, second: u32, worlds: &[u8], seed: u64) -> Self {
+        let stream = Stream::new(seed, &format!("twins/{}", id.0));
+        Self { id, sites: [u32::from(id.0), second], side: worlds.to_vec(), stream }
     }
     /// Splits the others anew. Both parts have someone in them, where there are two others.
     pub(crate) fn split(&mut self) {
@@ -56,7 +63,11 @@ impl Twins {
 impl Weather {
     pub(crate) fn new(replicas: u16, twins: Vec<Twins>) -> Self {
         let silent = vec![false; usize::from(replicas)];
-        Self { partitions: Vec::new(), slow: Vec::new(), silent, twins }
+        Self { partitions: Vec::new(), slow: Vec::new(), silent, twins, worlds: Vec::new() }
+    }
+    /// With sites in two worlds, between which nothing passes.
+    pub(crate) fn in_worlds(self, worlds: Vec<u8>) -> Self {
+        Self { worlds, ..self }
     }
     /// Whether all links between replicas are as if there were no faults.
     pub(crate) fn is_fair(&self) -> bool {
@@ -72,6 +83,9 @@ impl Weather {
         let (a, b) = (of(from), of(to));
         let together = |(_, group): &(u32, Vec<u16>)| group[a.index()] == group[b.index()];
         if !self.partitions.iter().all(together) {
+            return false;
+        }
+        if !self.worlds.is_empty() && self.worlds[from as usize] != self.worlds[to as usize] {
             return false;
         }
         // Whoever has twins is seen by each other site in the copy that is this site's.

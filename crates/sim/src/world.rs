@@ -138,15 +138,11 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             .zip(committee.ids())
             .map(|(neighbours, me)| Seat { me, committee: Arc::clone(&committee), neighbours })
             .collect();
-        let twins: Vec<_> = scenario.faults.iter().filter_map(Fault::twins).collect();
-        let ids = committee.ids().chain(twins.iter().map(|&(id, _)| id));
+        let twins: Vec<ReplicaId> =
+            scenario.faults.iter().flat_map(Fault::twins).copied().collect();
+        let ids = committee.ids().chain(twins.iter().copied());
         let mut sites: Vec<Site> = ids.map(|id| Site::new(scenario, &committee, id)).collect();
-        let count = sites.len();
-        let twins = twins
-            .iter()
-            .zip(u32::from(size)..)
-            .map(|(&(id, _), second)| Twins::new(id, second, count, seed));
-        let weather = Weather::new(size, twins.collect());
+        let weather = weather(scenario, &twins);
         assign(scenario, &mut sites);
         let of_sites: Vec<ReplicaId> = sites.iter().map(|site| site.id).collect();
         let links = Links::new(scenario, &of_sites)?;
@@ -301,6 +297,26 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
     }
 }
 
+/// The state of links at the beginning. The second copies of `twins` stand behind everyone's first.
+fn weather(scenario: &Scenario, twins: &[ReplicaId]) -> Weather {
+    let (size, seed) = (scenario.size, scenario.seed);
+    let count = usize::from(size) + twins.len();
+    let apart = scenario.faults.iter().find_map(|fault| match fault {
+        Fault::SplitBrain { apart, .. } => Some(apart),
+        _ => None,
+    });
+    let numbered = || twins.iter().copied().zip(u32::from(size)..);
+    let Some(apart) = apart else {
+        let twins = numbered().map(|(id, second)| Twins::new(id, second, count, seed));
+        return Weather::new(size, twins.collect());
+    };
+    let mut worlds = vec![0; usize::from(size)];
+    apart.iter().for_each(|id| worlds[id.index()] = 1);
+    worlds.resize(count, 1);
+    let twins = numbered().map(|(id, second)| Twins::of_worlds(id, second, &worlds, seed));
+    Weather::new(size, twins.collect()).in_worlds(worlds)
+}
+
 /// Says what each site runs, and which are Byzantine.
 fn assign(scenario: &Scenario, sites: &mut [Site]) {
     let params = Arc::new(scenario.params.clone());
@@ -308,13 +324,10 @@ fn assign(scenario: &Scenario, sites: &mut [Site]) {
         site.runs(scenario.entry, Arc::clone(&params));
     }
     for fault in &scenario.faults {
-        let (Fault::Silent { replica, .. }
-        | Fault::Twins { replica, .. }
-        | Fault::Attack { replica, .. }) = fault
-        else {
+        if !fault.is_byzantine() {
             continue;
-        };
-        for site in sites.iter_mut().filter(|site| site.id == *replica) {
+        }
+        for site in sites.iter_mut().filter(|site| fault.befalls(site.id)) {
             site.honest = false;
             if let Fault::Attack { entry, params, .. } = fault {
                 site.runs(*entry, Arc::new(params.clone()));

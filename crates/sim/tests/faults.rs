@@ -127,6 +127,32 @@ fn twins_equivocate() {
     assert!(broken(2) > 10, "{}", broken(2));
 }
 
+/// f replicas in two worlds are a quorum in one of them at most; f + 1 are in both, and no quorum is
+/// right.
+#[test]
+fn one_more_than_f_in_two_worlds_break_agreement() {
+    let run = |colluding: &[ReplicaId]| {
+        let mut scenario = loaded(1);
+        scenario.stop.after = Span::seconds(2);
+        let (replicas, apart) = (colluding.to_vec(), vec![R[3]]);
+        scenario.faults = vec![Fault::SplitBrain { replicas, apart }];
+        repeatable(&scenario)
+    };
+    assert!(!violated(&run(&R[..1])).contains(&"agreement"));
+    let broken = run(&R[..2]);
+    assert!(violated(&broken).contains(&"agreement"));
+    assert_eq!(broken.marks.iter().filter(|mark| mark.what == "in two worlds").count(), 2);
+    let refused = |faults: Vec<Fault>| {
+        let scenario = Scenario { faults, ..loaded(1) };
+        byzlab_sim::run(&scenario, &mut |_| ()).expect_err("it contradicts itself").to_string()
+    };
+    let both =
+        |replicas: &[ReplicaId]| Fault::SplitBrain { replicas: replicas.into(), apart: vec![R[1]] };
+    assert!(refused(vec![both(&R[..2])]).contains("in both worlds"));
+    let twins = Fault::Twins { replica: R[2], reshuffle: None };
+    assert!(refused(vec![both(&R[..1]), twins]).contains("all twins there are"));
+}
+
 #[test]
 fn a_slow_replica_is_slow_both_ways() {
     let mut scenario = Scenario::new(BURST, 3, 1);

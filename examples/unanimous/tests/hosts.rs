@@ -34,10 +34,14 @@ fn in_simulation_it_waits_for_the_crashed_and_goes_on() {
     assert_eq!(records.len(), 3);
 }
 
+/// A leader in two copies proposes two blocks of one height. No block is final then, which is what its
+/// promise of resilience says, and no two are.
 #[test]
-fn twins_cannot_make_two_blocks_of_one_height_final() {
-    for record in run(&["host=sim", "seeds=20", "fault=[]", "cluster.twins=[3]"]) {
-        assert!(record.is_good(), "{:?}", record.summary.violations);
+fn a_leader_and_its_twin_cannot_make_two_blocks_of_one_height_final() {
+    for record in run(&["host=sim", "seeds=20", "fault=[]", "cluster.twins=[0]"]) {
+        let mut violations = record.summary.violations.iter();
+        let fork = violations.find(|violation| violation.property == "agreement");
+        assert!(fork.is_none(), "{fork:?}");
     }
 }
 

@@ -1,20 +1,19 @@
 //! What the protocol promises, held against what it does.
 
-use byzlab::sim::{run, swarm};
+use byzlab::conform::{self, Broken};
 use unanimous::ENTRY;
 
 /// How many swarms: more find more.
 const SEEDS: u64 = 50;
 
+/// Latency, messages, view changes, resilience: each promise of the entry's `Theory`, measured.
 #[test]
-fn it_survives_swarms_of_faults() {
-    for theory in ENTRY.theories {
-        for seed in 0..SEEDS {
-            let scenario = swarm::scenario(ENTRY, theory, seed).expect("its parameters");
-            let outcome = run(&scenario, &mut |_| {}).expect("a run");
-            if let Err(what) = swarm::judge(&scenario, &outcome) {
-                panic!("{}\n{what}", swarm::InWords(&scenario));
-            }
-        }
-    }
+fn it_keeps_its_promises() -> Result<(), Broken> {
+    conform::keeps_promises(ENTRY)
+}
+
+/// Safe under loss, crashes, partitions and whatever faults the `Theory` says it stands; live after.
+#[test]
+fn it_survives_swarms_of_faults() -> Result<(), Broken> {
+    conform::survives_swarms(ENTRY, 0..SEEDS)
 }

@@ -4,19 +4,14 @@ use std::num::NonZeroUsize;
 
 use anyhow::{Result, bail};
 use byzlab_core::{Entry, Registry, Theory};
-use byzlab_sim::swarm;
 use clap::Args;
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Found, run::jobs, say};
 use crate::{
-    conform::{self, Sheet},
+    conform::{self, Sheet, swarms, title},
     runner::side_by_side,
 };
-
-/// The most failed seeds that are told.
-const FAILURES_MAX: usize = 10;
 
 /// Holds protocols against what their theory promises, or against a swarm of faults
 #[derive(Debug, Args)]
@@ -60,7 +55,7 @@ pub(super) fn conform(arguments: &Arguments, registry: &Registry) -> Result<Foun
     }
     match (arguments.seeds, arguments.seed) {
         (None, None) => promises(arguments, &variants),
-        (count, first) => swarms(arguments, &variants, first.unwrap_or(0), count.unwrap_or(1)),
+        (count, first) => run_swarms(arguments, &variants, first.unwrap_or(0), count.unwrap_or(1)),
     }
 }
 
@@ -82,37 +77,13 @@ fn promises(arguments: &Arguments, variants: &[(Entry, &Theory)]) -> Result<Foun
         if arguments.json {
             say(&(serde_json::to_string(sheet)? + "\n"))?;
         } else if !arguments.markdown {
-            say(&told(sheet))?;
+            say(&sheet.to_string())?;
         }
     }
     Ok(Found::good_if(sheets.iter().all(Sheet::holds)))
 }
 
-fn told(sheet: &Sheet) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(UTF8_HORIZONTAL_ONLY)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(["promise", "setting", "promised", "measured", ""]);
-    for row in &sheet.rows {
-        let verdict = if row.holds { "holds" } else { "DIFFERS" };
-        table.add_row([&row.promise, &row.setting, &row.promised, &row.measured, verdict]);
-    }
-    let mut text = format!("{}: {} ({})\n", sheet.title(), sheet.about, sheet.source);
-    if !sheet.remark.is_empty() {
-        text += &format!("convention: {}\n", sheet.remark);
-    }
-    text + &format!("{table}\n\n")
-}
-
-/// What came of one seed.
-struct Run {
-    seed: u64,
-    scenario: String,
-    result: Result<(), String>,
-}
-
-fn swarms(
+fn run_swarms(
     arguments: &Arguments,
     variants: &[(Entry, &Theory)],
     first: u64,
@@ -123,56 +94,23 @@ fn swarms(
         let bar = bar(count);
         bar.set_message(title(entry, theory));
         let one = |index: usize| {
-            let run = swarm_of(entry, theory, first + index as u64);
+            let run = swarms::run(entry, theory, first + index as u64);
             bar.inc(1);
             run
         };
         let runs = side_by_side(jobs(arguments.jobs), count as usize, one);
         bar.finish_and_clear();
-        let failed: Vec<&Run> = runs.iter().filter(|run| run.result.is_err()).collect();
+        let failed: Vec<&swarms::Run> = runs.iter().filter(|run| run.result.is_err()).collect();
         good &= failed.is_empty();
         say(&match arguments.json {
             true => json(entry, theory, count, &failed)?,
-            false => in_words(entry, theory, &runs, &failed),
+            false => swarms::in_words(entry, theory, &runs),
         })?;
     }
     Ok(Found::good_if(good))
 }
 
-fn swarm_of(entry: Entry, theory: &Theory, seed: u64) -> Run {
-    let scenario = match swarm::scenario(entry, theory, seed) {
-        Ok(scenario) => scenario,
-        Err(error) => return Run { seed, scenario: String::new(), result: Err(error.to_string()) },
-    };
-    let told = swarm::InWords(&scenario).to_string();
-    // A protocol under development may assert what does not hold; other seeds need not care.
-    let run = || byzlab_sim::run(&scenario, &mut |_| {});
-    let result = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)) {
-        Ok(Ok(outcome)) => swarm::judge(&scenario, &outcome),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(panic) => Err(format!("it panicked: {}", crate::runner::said(&*panic))),
-    };
-    Run { seed, scenario: told, result }
-}
-
-fn in_words(entry: Entry, theory: &Theory, runs: &[Run], failed: &[&Run]) -> String {
-    let title = title(entry, theory);
-    let mut text = format!("{title}: {} of {} seeds good\n", runs.len() - failed.len(), runs.len());
-    if let ([only], []) = (runs, failed) {
-        text += &format!("  {}\n", only.scenario);
-    }
-    for run in failed.iter().take(FAILURES_MAX) {
-        let what = run.result.as_ref().err().map_or("", String::as_str);
-        text += &format!("FAILS  {}\n       {what}\n", run.scenario);
-        text += &format!("       byzlab conform {} --seed {}\n", entry.name, run.seed);
-    }
-    if let Some(more @ 1..) = failed.len().checked_sub(FAILURES_MAX) {
-        text += &format!("FAILS  and {more} more\n");
-    }
-    text
-}
-
-fn json(entry: Entry, theory: &Theory, count: u64, failed: &[&Run]) -> Result<String> {
+fn json(entry: Entry, theory: &Theory, count: u64, failed: &[&swarms::Run]) -> Result<String> {
     let failures: Vec<_> = failed
         .iter()
         .map(|run| {
@@ -185,13 +123,6 @@ fn json(entry: Entry, theory: &Theory, count: u64, failed: &[&Run]) -> Result<St
         "protocol": protocol, "variant": variant, "seeds": count, "failures": failures,
     });
     Ok(serde_json::to_string(&line)? + "\n")
-}
-
-fn title(entry: Entry, theory: &Theory) -> String {
-    match theory.variant {
-        "" => entry.name.into(),
-        variant => format!("{}, {variant}", entry.name),
-    }
 }
 
 /// A bar on stderr; nothing where that is no terminal.

@@ -14,6 +14,11 @@ conventions stand), and each promise is measured in `sim`.
 proposal's leaving the leader to the first and to the last honest commit; a client waits two δ more,
 for its request and the reply. Messages count once a receiver, what a replica says to itself does not
 count. Good case: constant δ, free computing, nobody faulty, something always waits.
+
+*With a twin*: two honest copies run under one key, each seen by a part of the others, drawn anew every
+500 ms. *In two worlds*: the network falls in two halves for good, and whoever lies is honest in both.
+One more than a protocol stands is then enough for two quorums that contradict each other, wherever a
+quorum is all that finality asks for; the checker sees it.
 ";
 
 /// The whole page.

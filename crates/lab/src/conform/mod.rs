@@ -8,24 +8,47 @@
 //! - Responsiveness: the same with timeouts ten times as long, and with δ half as long.
 //! - View change ([`view_change`]): the leader crashes; messages of the kinds that only a view change
 //!   sends, until the next view is given up or the run ends.
-//! - Resilience ([`faults`]): f crashed, f twins: safe and live; f + 1: a violation or a stall.
+//! - Resilience ([`faults`]): f crashed, f twins: safe and live; f + 1 crashed: a stall; f + 1 that
+//!   lie: a violation, or a stall.
 //! - Work ([`mined`]): intervals and forks by the odds, and private miners.
 //!
 //! What is exact is compared exactly. Where chance has a say, the row states the tolerance.
+//!
+//! A crate of one's own has the same as tests, [`keeps_promises`] and [`survives_swarms`]:
+//!
+//! ```no_run
+//! # use byzlab::{conform::{self, Broken}, core::Entry};
+//! # const ENTRY: Entry = byzlab::protocols::hotstuff::HOTSTUFF;
+//! // #[test]
+//! fn it_keeps_its_promises() -> Result<(), Broken> {
+//!     conform::keeps_promises(ENTRY)
+//! }
+//! ```
 
 mod document;
 pub mod faults;
 pub mod good_case;
 pub mod mined;
+pub mod swarms;
+mod verdict;
 pub mod view_change;
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use byzlab_core::{
     BuildError, Entry, Span, Theory,
     theory::{Delays, Timing},
 };
+use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
 pub use document::markdown;
+pub use verdict::{Broken, keeps_promises, survives_swarms};
+
+use crate::runner::said;
 
 /// One promise, and what was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -83,31 +106,65 @@ impl Sheet {
     }
     /// Protocol and variant.
     pub fn title(&self) -> String {
-        match &self.variant[..] {
-            "" => self.protocol.clone(),
-            variant => format!("{}, {variant}", self.protocol),
+        named(&self.protocol, &self.variant)
+    }
+}
+
+/// As `byzlab conform` prints it.
+impl fmt::Display for Sheet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table
+            .load_style(UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(["promise", "setting", "promised", "measured", ""]);
+        for row in &self.rows {
+            let verdict = if row.holds { "holds" } else { "DIFFERS" };
+            table.add_row([&row.promise, &row.setting, &row.promised, &row.measured, verdict]);
         }
+        writeln!(f, "{}: {} ({})", self.title(), self.about, self.source)?;
+        if !self.remark.is_empty() {
+            writeln!(f, "convention: {}", self.remark)?;
+        }
+        writeln!(f, "{table}\n")
     }
 }
 
 /// Measures one variant of a protocol.
 pub fn sheet(entry: Entry, theory: &Theory) -> Sheet {
-    let mut rows = Vec::new();
-    if let Timing::Mined { .. } = theory.timing {
-        rows.extend(mined::rows(entry, theory));
-    } else {
-        rows.extend(good_case::rows(entry, theory));
-        rows.extend(view_change::rows(entry, theory));
-        rows.extend(faults::rows(entry, theory));
-    }
+    let kinds: &[fn(Entry, &Theory) -> Vec<Row>] = match theory.timing {
+        Timing::Mined { .. } => &[mined::rows],
+        Timing::Rounds { .. } => &[good_case::rows, view_change::rows, faults::rows],
+    };
+    // A protocol under development may assert what does not hold; the rest is measured all the same.
+    let measure = |rows: &fn(Entry, &Theory) -> Vec<Row>| {
+        catch_unwind(AssertUnwindSafe(|| rows(entry, theory))).unwrap_or_else(|panic| {
+            let row = Row::new("runs to the end", "").promised("yes");
+            vec![row.measured(format!("it panicked: {}", said(&*panic)), false)]
+        })
+    };
+    let rows = kinds.iter().flat_map(measure).collect();
     Sheet {
         protocol: entry.name.into(),
         about: entry.about.into(),
-        variant: theory.variant.replace('\n', ", "),
+        variant: in_line(theory.variant),
         source: theory.source.into(),
         remark: theory.remark.into(),
         rows,
     }
+}
+
+/// Protocol and variant.
+pub(crate) fn title(entry: Entry, theory: &Theory) -> String {
+    named(entry.name, &in_line(theory.variant))
+}
+
+fn named(protocol: &str, variant: &str) -> String {
+    if variant.is_empty() { protocol.into() } else { format!("{protocol}, {variant}") }
+}
+
+fn in_line(variant: &str) -> String {
+    variant.replace('\n', ", ")
 }
 
 /// A measured span, in the units in which it was promised if it is just what was promised.

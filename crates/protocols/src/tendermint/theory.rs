@@ -15,6 +15,6 @@ pub const THEORY: &[Theory] = &[Theory {
     resilience: Resilience::byzantine(3),
     responsive: Responsive::GoodCase,
     view_change: ViewChange::None("a round that fails is followed by the next"),
-    remark: "After a round that failed, the next one waits for its vote timeout before it moves on.",
+    remark: "after a round that failed, the next one waits for its vote timeout before it moves on",
     ..Theory::BLANK
 }];
