@@ -297,12 +297,17 @@ fn accel_without_an_adapter() {
     let list = accel(&["--list"]);
     assert_eq!(code(&list), 0);
     assert!(stdout(&list).contains("everything is done by the CPU"), "{}", stdout(&list));
-    let all = accel(&["--bench", "--widest", "4", "--threads", "1", "--out", "here.json"]);
+    let bench = ["--bench", "--check", "300", "--widest", "4", "--threads", "1"];
+    let all = accel(&[&bench[..], &["--out", "here.json"]].concat());
     assert_eq!(code(&all), 0, "{}", stderr(&all));
     assert!(stdout(&all).contains("right    cpu (1 thread"), "{}", stdout(&all));
     let text = fs::read_to_string(dir.path().join("here.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["bench"].as_array().unwrap().len(), 5 * 2, "widths 1 and 4");
+    assert_eq!(
+        report["bench"].as_array().unwrap().len(),
+        5 * 2 + 2,
+        "widths 1 and 4, and long items"
+    );
     assert!(report["gpu"].is_null() && report["cpu"]["compared"].as_u64() > Some(1_000));
     assert!(report["profile"]["cpu"]["nonces"]["item_ps"].as_u64() > Some(0));
     // What was recorded can be charged, and the results do without the file.

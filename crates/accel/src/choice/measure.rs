@@ -17,6 +17,9 @@ const RISE: u64 = 4;
 /// At least so many sizes.
 const SIZES_MIN: usize = 4;
 
+/// How long the runs of which the median is told may take together; a second one is always done.
+const RUNS_MAX: Duration = Duration::from_secs(2);
+
 /// What one call of some width took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Width {
@@ -89,7 +92,8 @@ fn cost(
     Ok(fit(&points, long))
 }
 
-/// Does `items` items of one kind of work `1 + runs` times; the median time of all but the first.
+/// Does `items` items of one kind of work `1 + runs` times, fewer where they take long, but twice at
+/// least; the median time of all but the first.
 ///
 /// # Errors
 /// When an answer is wrong.
@@ -110,10 +114,13 @@ pub fn median_of(
     } else {
         SHORT
     } as u64;
-    let mut times = Vec::new();
+    let (mut times, began) = (Vec::new(), clock.now());
     let mut time = |call: &mut dyn FnMut() -> bool| {
         for run in 0..=runs {
             let start = clock.now();
+            if run > 1 && start.saturating_sub(began) > RUNS_MAX {
+                break;
+            }
             let right = call();
             let took = clock.now().saturating_sub(start);
             if !right {

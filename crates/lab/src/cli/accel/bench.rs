@@ -1,44 +1,143 @@
 //! Every kind of work at every width, from claims in the host's memory to verdicts in it.
+//!
+//! Beside the widths from 1 to 65,536 there are, for what is bounded by the bus, the widest call with long
+//! items, and for nonces wider and wider searches, as long as they are short.
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 use byzlab_accel::{
     Cpu,
-    choice::{Samples, WallClock, median_of},
+    choice::{Samples, WallClock, Width, median_of},
     gpu::Gpu,
 };
 use byzlab_core::{Accelerator, Work};
 
 use super::report::{Limit, Opened, Row};
 
-/// Runs of which the median is told.
+/// Runs of which the median is told; fewer where one takes long.
 const RUNS: usize = 5;
 /// A nonce costs so little that a width of one says nothing: searches are so many times wider.
 const NONCES: u64 = 1 << 10;
+/// All that one puzzle has.
+const NONCES_MAX: u64 = 1 << 32;
+/// A side that took longer for a search is asked for no wider one.
+const SEARCH_MAX: Duration = Duration::from_millis(500);
+/// How long the whole table may take: rows that would come later are left out, and named.
+const TABLE_MAX: Duration = Duration::from_secs(300);
 /// Bytes a second of PCIe 5 x16, as they are reached.
 const BUS: u64 = 55_000_000_000;
 
-/// The table.
+/// Who is timed.
+#[derive(Clone, Copy)]
+pub(super) struct Sides<'a> {
+    pub cpu: &'a Cpu,
+    pub gpu: Option<&'a Gpu>,
+    /// The same by 32-bit integers alone, which makes a difference to signatures.
+    pub narrow: Option<&'a Gpu>,
+}
+
+/// What each side took for one call; `None` for one that was not asked.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Times {
+    pub cpu: Option<Width>,
+    pub gpu: Option<Width>,
+    pub narrow: Option<Width>,
+}
+
+/// Which sides are asked.
+#[derive(Clone, Copy)]
+struct Asked {
+    cpu: bool,
+    gpu: bool,
+    narrow: bool,
+}
+
+const ALL: Asked = Asked { cpu: true, gpu: true, narrow: true };
+
+/// The table, and what was left out of it for want of time.
 ///
 /// # Errors
 /// When an answer is wrong.
-pub(super) fn run(cpu: &Cpu, gpu: Option<&Gpu>, widths: Vec<u64>) -> Result<Vec<Row>> {
-    let (clock, mut samples) = (WallClock::default(), Samples::default());
-    let mut rows = Vec::new();
-    let committee = samples.committee();
+pub(super) fn run(
+    sides: Sides,
+    widths: &[u64],
+    wider: bool,
+    limits: &[Limit],
+) -> Result<(Vec<Row>, Vec<String>)> {
+    let mut bench = Bench { sides, samples: Samples::default(), until: Instant::now() + TABLE_MAX };
+    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
     for work in Work::ALL {
-        for &width in &widths {
-            let items = if work == Work::Nonces { width * NONCES } else { width };
-            let mut time = |side: &dyn Accelerator| {
-                side.expect_keys(&committee);
-                median_of(RUNS, work, items, false, side, &clock, &mut samples)
-                    .map_err(|why| anyhow!(why))
-            };
-            let on_cpu = time(cpu)?;
-            let on_gpu = gpu.map(|gpu| time(gpu)).transpose()?;
-            rows.push(Row::of(work, on_cpu, on_gpu));
+        let limit = limits.iter().find(|limit| limit.work == work);
+        let times = bench.times(work, widths, wider)?;
+        let wanted = widths.len() + usize::from(is_moved(work));
+        if times.len() < wanted {
+            left_out.push(format!("{work}: {} of {wanted} widths, for want of time", times.len()));
         }
+        rows.extend(times.iter().map(|times| Row::of(work, times, limit)));
     }
-    Ok(rows)
+    Ok((rows, left_out))
+}
+
+/// Whether it is bytes above all that a call carries to the adapter.
+fn is_moved(work: Work) -> bool {
+    matches!(work, Work::Hashes | Work::Merkle)
+}
+
+struct Bench<'a> {
+    sides: Sides<'a>,
+    samples: Samples,
+    until: Instant,
+}
+
+impl Bench<'_> {
+    /// The rows of one kind of work.
+    fn times(&mut self, work: Work, widths: &[u64], wider: bool) -> Result<Vec<Times>> {
+        let each = if work == Work::Nonces { NONCES } else { 1 };
+        let mut rows = Vec::new();
+        for &width in widths {
+            if Instant::now() >= self.until {
+                return Ok(rows);
+            }
+            rows.push(self.row(work, width * each, false, ALL)?);
+        }
+        let widest = widths.last().map_or(0, |width| width * each);
+        if is_moved(work) && Instant::now() < self.until {
+            rows.push(self.row(work, widest, true, ALL)?);
+        }
+        let mut items = widest;
+        while work == Work::Nonces && wider && Instant::now() < self.until {
+            items *= super::GROWTH;
+            let last = rows.last().copied().unwrap_or_default();
+            let soon = |width: Option<Width>| width.is_some_and(|width| width.time < SEARCH_MAX);
+            let asked = Asked { cpu: soon(last.cpu), gpu: soon(last.gpu), narrow: false };
+            if items > NONCES_MAX || !(asked.cpu || asked.gpu) {
+                break;
+            }
+            rows.push(self.row(work, items, false, asked)?);
+        }
+        Ok(rows)
+    }
+
+    fn row(&mut self, work: Work, items: u64, long: bool, asked: Asked) -> Result<Times> {
+        let Sides { cpu, gpu, narrow } = self.sides;
+        let signatures = matches!(work, Work::KnownKeys | Work::UnknownKeys);
+        let clock = WallClock::default();
+        let committee = self.samples.committee();
+        let mut time = |side: &dyn Accelerator| {
+            side.expect_keys(&committee);
+            median_of(RUNS, work, items, long, side, &clock, &mut self.samples)
+                .map_err(|why| anyhow!(why))
+        };
+        Ok(Times {
+            cpu: asked.cpu.then(|| time(cpu)).transpose()?,
+            gpu: gpu.filter(|_| asked.gpu).map(|gpu| time(gpu)).transpose()?,
+            narrow: narrow
+                .filter(|_| asked.narrow && signatures)
+                .map(|gpu| time(gpu))
+                .transpose()?,
+        })
+    }
 }
 
 /// What physics allows on the adapter, in items a second, where it is known: on an H200.
@@ -50,14 +149,31 @@ pub(super) fn limits(opened: Option<&Opened>) -> Vec<Limit> {
     let Some(opened) = opened.filter(|opened| opened.name.contains("H200")) else {
         return Vec::new();
     };
-    let wide = |with: u64, without: u64| if opened.int64 { with } else { without };
-    let limit = |work, items_per_s, by: &str| Limit { work, items_per_s, by: by.to_owned() };
-    let bus = BUS / super::ITEM_BYTES;
+    let signatures = |work, wide: u64, narrow: u64| Limit {
+        work,
+        items_per_s: Some(if opened.int64 { wide } else { narrow }),
+        u32_items_per_s: Some(narrow),
+        bytes_per_s: None,
+        by: "integer units".to_owned(),
+    };
+    let moved = |work| Limit {
+        work,
+        items_per_s: None,
+        u32_items_per_s: None,
+        bytes_per_s: Some(BUS),
+        by: "bus".to_owned(),
+    };
     vec![
-        limit(Work::KnownKeys, wide(240_000_000, 63_000_000), "integer units"),
-        limit(Work::UnknownKeys, wide(53_000_000, 14_000_000), "integer units"),
-        limit(Work::Hashes, bus, "bus"),
-        limit(Work::Merkle, bus, "bus"),
-        limit(Work::Nonces, 7_800_000_000, "integer units"),
+        signatures(Work::KnownKeys, 240_000_000, 63_000_000),
+        signatures(Work::UnknownKeys, 53_000_000, 14_000_000),
+        moved(Work::Hashes),
+        moved(Work::Merkle),
+        Limit {
+            work: Work::Nonces,
+            items_per_s: Some(7_800_000_000),
+            u32_items_per_s: None,
+            bytes_per_s: None,
+            by: "integer units".to_owned(),
+        },
     ]
 }

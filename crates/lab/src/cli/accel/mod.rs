@@ -8,22 +8,29 @@
 mod bench;
 mod report;
 
-use std::{fs, num::NonZeroUsize, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{
+    fs,
+    num::NonZeroUsize,
+    path::PathBuf,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use anyhow::{Context as _, Result, anyhow};
 use byzlab_accel::{
     Cpu,
     choice::{Samples, WallClock, differences, measure},
-    gpu::{self, Adapter, Error, Gpu, Select},
+    gpu::{self, Adapter, Error, Gpu, Options, Select, ed25519::Limbs},
 };
 use byzlab_core::{Accelerator as _, Costs, Profile, Work};
 use clap::Args;
 
 use super::{Found, say};
 use crate::{host, manifest};
+use bench::Sides;
 use report::{Built, Checked, Crossover, Opened, Report};
 
-/// Random signatures that answers are compared on; with `--bench`, ten times as many.
+/// Random signatures that answers are compared on if not said; with `--bench`, a hundred times as many.
 const RANDOM: usize = 200;
 /// The widest call of a bench, and its growth from width to width.
 const WIDEST: u64 = 1 << 16;
@@ -46,6 +53,11 @@ pub(super) struct Arguments {
     /// Only lists the adapters
     #[arg(long, conflicts_with_all = ["bench", "fresh"])]
     list: bool,
+    /// Compares answers on so many random signatures, by each kind of integers that the adapter has
+    /// [default: 200, with --bench 20000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000),
+          conflicts_with = "list")]
+    check: Option<u64>,
     /// Times every kind of work at every width, CPU beside GPU
     #[arg(long)]
     bench: bool,
@@ -98,7 +110,12 @@ pub(super) fn accel(arguments: &Arguments) -> Result<Found> {
 
 /// Everything beyond the list.
 fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -> Result<()> {
-    let random = if arguments.bench { 10 * RANDOM } else { RANDOM };
+    let random = match arguments.check {
+        Some(count) => count as usize,
+        None if arguments.bench => 100 * RANDOM,
+        None => RANDOM,
+    };
+    let start = Instant::now();
     let cpu = Arc::new(Cpu::new(arguments.threads.map(Into::into)));
     report.cpu = Some(checked(cpu.name(), differences(&*cpu, random)));
     let devices = host::devices();
@@ -120,6 +137,13 @@ fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -
         let found = differences(&**gpu, random);
         report.gpu = Some(checked(report.adapter_name(), found.and_then(|n| unfallen(gpu, n))));
     }
+    let both = arguments.bench || arguments.check.is_some();
+    let narrow = match (&gpu, adapter) {
+        (Some(gpu), Some(adapter)) if both && gpu.info().limbs == Limbs::U64 => {
+            narrow(adapter, &cpu, random, report)?
+        }
+        _ => None,
+    };
     if !report.is_good() {
         return Ok(());
     }
@@ -133,15 +157,44 @@ fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -
     report.crossovers = crossovers(&profile);
     report.profile = Some(profile);
     if arguments.bench {
-        report.bench = bench::run(&cpu, gpu.as_deref(), widths(arguments.widest))?;
         report.limits = bench::limits(report.opened.as_ref());
+        let sides = Sides { cpu: &cpu, gpu: gpu.as_deref(), narrow: narrow.as_ref() };
+        let (widths, wider) = (widths(arguments.widest), arguments.widest.is_none());
+        let (rows, left_out) = bench::run(sides, &widths, wider, &report.limits)?;
+        report.bench = rows;
+        report.notes.extend(left_out);
     }
-    if let Some(gpu) = &gpu {
+    for gpu in gpu.as_deref().into_iter().chain(narrow.as_ref()) {
         let stats = gpu.stats();
-        (report.mismatches, report.rechecked) = (stats.mismatches, stats.rechecked);
-        (report.taken_over, report.late) = (stats.fallbacks, gpu.failure().map(|e| e.to_string()));
+        report.mismatches += stats.mismatches;
+        report.rechecked += stats.rechecked;
+        report.taken_over += stats.fallbacks;
+        report.late = report.late.take().or(gpu.failure().map(|failure| failure.to_string()));
     }
+    report.took_s = start.elapsed().as_secs_f64();
     Ok(())
+}
+
+/// The adapter without its 64-bit integers: checked, and `None` if it is wrong.
+fn narrow(
+    adapter: &Adapter,
+    cpu: &Arc<Cpu>,
+    random: usize,
+    report: &mut Report,
+) -> Result<Option<Gpu>> {
+    let options = Options { limbs: Some(Limbs::U32), ..Options::default() };
+    let name = format!("{} by 32-bit integers alone", adapter.name);
+    let gpu = match Gpu::on(adapter, options, cpu.clone()) {
+        Ok(gpu) => gpu,
+        Err(Error::Wrong(what)) => {
+            report.gpu_u32 = Some(checked(name, Err(what)));
+            return Ok(None);
+        }
+        Err(error) => return Err(anyhow!("{name} does not open: {error}")),
+    };
+    let found = differences(&gpu, random).and_then(|compared| unfallen(&gpu, compared));
+    report.gpu_u32 = Some(checked(name, found));
+    Ok(Some(gpu))
 }
 
 fn checked(name: String, found: Result<usize, String>) -> Checked {

@@ -10,6 +10,7 @@ use byzlab_core::{Cost, Profile, Work};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
 use serde::Serialize;
 
+use super::bench::Times;
 use crate::folder::Machine;
 
 /// Everything, in the order in which it was found.
@@ -19,12 +20,16 @@ pub(super) struct Report {
     pub built: Built,
     /// When, in UTC.
     pub taken: String,
+    /// How long all of it took.
+    pub took_s: f64,
     pub machine: Machine,
     pub adapters: Vec<Listed>,
     /// The adapter that was looked at.
     pub opened: Option<Opened>,
     pub cpu: Option<Checked>,
     pub gpu: Option<Checked>,
+    /// The adapter by 32-bit integers alone, where it has others too.
+    pub gpu_u32: Option<Checked>,
     /// What work costs: what a simulation can charge.
     pub profile: Option<Profile>,
     pub crossovers: Vec<Crossover>,
@@ -86,23 +91,35 @@ pub(super) struct Crossover {
     pub to_gpu_from: Option<u64>,
 }
 
-/// One width of a bench: medians, in microseconds, and items a second.
+/// One call of a bench: medians, in microseconds, and items a second. Null for a side that is not there, or
+/// that another search would keep too long.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub work: Work,
     pub items: u64,
     pub bytes: u64,
-    pub cpu_us: f64,
+    pub cpu_us: Option<f64>,
     pub gpu_us: Option<f64>,
-    pub cpu_per_s: f64,
+    /// The adapter by 32-bit integers alone: signatures.
+    pub gpu_u32_us: Option<f64>,
+    pub cpu_per_s: Option<f64>,
     pub gpu_per_s: Option<f64>,
+    pub gpu_u32_per_s: Option<f64>,
+    /// Bytes of the items that the adapter took in a second.
+    pub gpu_bytes_per_s: Option<f64>,
+    /// What the adapter reaches of its limit, where that is known.
+    pub gpu_of_limit: Option<f64>,
+    pub gpu_u32_of_limit: Option<f64>,
 }
 
-/// The most items a second, and what bounds them.
+/// The most that physics allows in a second, of items or of their bytes, and what bounds it.
 #[derive(Debug, Serialize)]
 pub(super) struct Limit {
     pub work: Work,
-    pub items_per_s: u64,
+    pub items_per_s: Option<u64>,
+    /// The same by 32-bit integers alone.
+    pub u32_items_per_s: Option<u64>,
+    pub bytes_per_s: Option<u64>,
     pub by: String,
 }
 
@@ -133,17 +150,31 @@ impl Opened {
 }
 
 impl Row {
-    pub(super) fn of(work: Work, cpu: Width, gpu: Option<Width>) -> Self {
-        let us = |width: &Width| width.time.as_secs_f64() * 1e6;
-        let per_s = |width: &Width| width.items as f64 / width.time.as_secs_f64().max(1e-9);
+    pub(super) fn of(work: Work, times: &Times, limit: Option<&Limit>) -> Self {
+        let us = |width: Width| width.time.as_secs_f64() * 1e6;
+        let in_a_second =
+            |count: u64, width: Width| count as f64 / width.time.as_secs_f64().max(1e-9);
+        let per_s = |width: Option<Width>| width.map(|width| in_a_second(width.items, width));
+        let Times { cpu, gpu, narrow } = *times;
+        let bytes_per_s =
+            gpu.filter(|width| width.bytes > 0).map(|width| in_a_second(width.bytes, width));
+        let share = |rate: Option<f64>, most: Option<u64>| Some(rate? / most? as f64);
+        let by_items = share(per_s(gpu), limit.and_then(|limit| limit.items_per_s));
+        let by_bytes = share(bytes_per_s, limit.and_then(|limit| limit.bytes_per_s));
+        let any = cpu.or(gpu).or(narrow);
         Self {
             work,
-            items: cpu.items,
-            bytes: cpu.bytes,
-            cpu_us: us(&cpu),
-            gpu_us: gpu.as_ref().map(us),
-            cpu_per_s: per_s(&cpu),
-            gpu_per_s: gpu.as_ref().map(per_s),
+            items: any.map_or(0, |width| width.items),
+            bytes: any.map_or(0, |width| width.bytes),
+            cpu_us: cpu.map(us),
+            gpu_us: gpu.map(us),
+            gpu_u32_us: narrow.map(us),
+            cpu_per_s: per_s(cpu),
+            gpu_per_s: per_s(gpu),
+            gpu_u32_per_s: per_s(narrow),
+            gpu_bytes_per_s: bytes_per_s,
+            gpu_of_limit: by_items.or(by_bytes),
+            gpu_u32_of_limit: share(per_s(narrow), limit.and_then(|l| l.u32_items_per_s)),
         }
     }
 }
@@ -151,7 +182,7 @@ impl Row {
 impl Report {
     /// Whether nothing was wrong.
     pub(super) fn is_good(&self) -> bool {
-        let checks = [&self.cpu, &self.gpu];
+        let checks = [&self.cpu, &self.gpu, &self.gpu_u32];
         checks.into_iter().flatten().all(|checked| checked.difference.is_none())
             && self.mismatches == 0
             && self.late.is_none()
@@ -174,7 +205,8 @@ pub(super) fn in_words(report: &Report) -> String {
     for Listed { name, kind, backend, driver } in &report.adapters {
         let _ = writeln!(text, "adapter  {name} ({kind}, {backend}, {driver})");
     }
-    for Checked { name, compared, difference } in [&report.cpu, &report.gpu].into_iter().flatten() {
+    let checks = [&report.cpu, &report.gpu, &report.gpu_u32];
+    for Checked { name, compared, difference } in checks.into_iter().flatten() {
         let _ = match difference {
             None => writeln!(text, "right    {name}: {compared} answers compared"),
             Some(difference) => writeln!(text, "WRONG    {name}: {difference}"),
@@ -242,28 +274,27 @@ fn costs(report: &Report, profile: &Profile) -> Table {
 }
 
 fn widths(report: &Report) -> Table {
-    let mut head =
-        vec!["work", "items", "CPU µs", "GPU µs", "CPU items/s", "GPU items/s", "GPU/CPU"];
-    if !report.limits.is_empty() {
-        head.push("of the limit");
-    }
+    let narrow = report.bench.iter().any(|row| row.gpu_u32_us.is_some());
+    let limited = !report.limits.is_empty();
+    let mut head = vec!["work", "items", "bytes", "CPU µs", "GPU µs", "CPU items/s", "GPU items/s"];
+    head.extend(["GPU bytes/s", "GPU/CPU"]);
+    head.extend(limited.then_some("of the limit"));
+    head.extend(narrow.then_some("32-bit items/s"));
+    head.extend((limited && narrow).then_some("of its limit"));
     let mut table = table(&head);
     for row in &report.bench {
-        let limit = report.limits.iter().find(|limit| limit.work == row.work);
-        let share = row.gpu_per_s.zip(limit).map(|(rate, limit)| rate / limit.items_per_s as f64);
-        let dash = || "–".to_owned();
-        let mut cells = vec![
-            row.work.name().replace('_', " "),
-            row.items.to_string(),
-            format!("{:.1}", row.cpu_us),
-            row.gpu_us.map_or_else(dash, |us| format!("{us:.1}")),
-            rate(row.cpu_per_s),
-            row.gpu_per_s.map_or_else(dash, rate),
-            row.gpu_per_s.map_or_else(dash, |gpu| format!("{:.2}", gpu / row.cpu_per_s)),
-        ];
-        if !report.limits.is_empty() {
-            cells.push(share.map_or_else(dash, |share| format!("{:.1} %", 100.0 * share)));
-        }
+        let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "–".to_owned());
+        let us = |us: Option<f64>| or_dash(us.map(|us| format!("{us:.1}")));
+        let rate = |rate: Option<f64>| or_dash(rate.map(self::rate));
+        let percent = |share: Option<f64>| or_dash(share.map(|s| format!("{:.1} %", 100.0 * s)));
+        let times = row.gpu_per_s.zip(row.cpu_per_s).map(|(gpu, cpu)| format!("{:.2}", gpu / cpu));
+        let mut cells = vec![row.work.name().replace('_', " "), row.items.to_string()];
+        cells.extend([row.bytes.to_string(), us(row.cpu_us), us(row.gpu_us)]);
+        cells.extend([row.cpu_per_s, row.gpu_per_s, row.gpu_bytes_per_s].map(rate));
+        cells.push(or_dash(times));
+        cells.extend(limited.then(|| percent(row.gpu_of_limit)));
+        cells.extend(narrow.then(|| rate(row.gpu_u32_per_s)));
+        cells.extend((limited && narrow).then(|| percent(row.gpu_u32_of_limit)));
         table.add_row(cells);
     }
     aligned(table, 1)
