@@ -257,7 +257,9 @@ fn batch_of(count: u64) -> Batch {
 
 #[test]
 fn the_cpu_takes_over_from_a_lost_device() {
-    let Some(gpu) = open(Options::default()) else { return };
+    // Nobody sees the pause end; who drops the accelerator does not wait for it.
+    let pause = Some(Duration::from_secs(3_600));
+    let Some(gpu) = open(Options { pause, ..Options::default() }) else { return };
     gpu.inject(Fault::Lose);
     let messages = messages(100);
     let views = views(&messages);
@@ -267,6 +269,46 @@ fn the_cpu_takes_over_from_a_lost_device() {
     }
     assert_eq!(gpu.stats().fallbacks, 4);
     assert!(gpu.failure().is_some());
+    assert_eq!((gpu.usage().lost, gpu.usage().reopened), (1, 0));
+}
+
+/// It comes back, and counts on, as often as it is lost.
+#[test]
+fn a_lost_device_is_opened_again() {
+    let pause = Some(Duration::from_millis(1));
+    let Some(gpu) = open(Options { pause, ..Options::default() }) else { return };
+    let messages = messages(100);
+    let views = views(&messages);
+    for round in 1..=2 {
+        gpu.hash_many(&views);
+        let before = gpu.stats();
+        gpu.inject(Fault::Lose);
+        assert_eq!(gpu.hash_many(&views), Reference.hash_many(&views));
+        assert_eq!(gpu.stats().fallbacks, round);
+        while gpu.failure().is_some() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!(gpu.try_hash_many(&views), Ok(Reference.hash_many(&views)));
+        assert_eq!(gpu.check(&signed()), [true, false]);
+        let after = gpu.stats();
+        assert_eq!((after.lost, after.reopened, after.mismatches), (round, round, 0));
+        assert!(after.items >= before.items + 102 && after.fallbacks == round);
+    }
+}
+
+/// One that was wrong is not, though it is lost as well.
+#[test]
+fn a_liar_is_not_opened_again() {
+    let pause = Some(Duration::from_millis(1));
+    let Some(gpu) = open(Options { pause, ..Options::default() }) else { return };
+    gpu.inject(Fault::Lie);
+    assert_eq!(gpu.check(&signed()), [true, false]);
+    gpu.inject(Fault::Lose);
+    for _ in 0..2 {
+        assert_eq!(gpu.check(&signed()), [true, false]);
+        assert!(matches!(gpu.failure(), Some(Error::Wrong(_))));
+    }
+    assert_eq!((gpu.usage().lost, gpu.usage().mismatches), (0, 1));
 }
 
 #[test]

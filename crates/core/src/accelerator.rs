@@ -53,13 +53,20 @@ pub struct Usage {
     pub rechecked: u64,
     /// Answers of the GPU that were not the CPU's. One is too many: the GPU is not used any more.
     pub mismatches: u64,
+    /// Times that the GPU was lost.
+    pub lost: u64,
+    /// Times that it was opened again, and right.
+    pub reopened: u64,
 }
 
 impl Usage {
-    fn fields(&mut self) -> [&mut u64; 8] {
+    fn fields(&mut self) -> [&mut u64; 10] {
         let Self { cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, .. } = self;
-        let Self { taken_over, rechecked, mismatches, .. } = self;
-        [cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, taken_over, rechecked, mismatches]
+        let Self { taken_over, rechecked, mismatches, lost, reopened, .. } = self;
+        [
+            cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, taken_over, rechecked, mismatches,
+            lost, reopened,
+        ]
     }
     /// What was done since it was `earlier`.
     #[must_use]

@@ -156,6 +156,8 @@ fn proving(page: &mut Page, accelerator: &str, c: &Counters) {
         ("accelerator_taken_over_total", "Items that the CPU did for the GPU.", done.taken_over),
         ("accelerator_rechecked_total", "Answers of the GPU compared.", done.rechecked),
         ("accelerator_mismatches_total", "Wrong answers of the GPU.", done.mismatches),
+        ("accelerator_lost_total", "Times that the GPU was lost.", done.lost),
+        ("accelerator_reopened_total", "Times that it was opened again.", done.reopened),
     ] {
         page.family(name, "counter", help, &one(value));
     }

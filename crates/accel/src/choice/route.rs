@@ -22,9 +22,9 @@ use super::{
 /// The most keys that are expected at once; further ones are like any others.
 const EXPECTED_MAX: usize = 1 << 16;
 
-/// An accelerator that may fail, and then must not be asked any more.
+/// An accelerator that may fail, and then must not be asked.
 pub trait Device: Accelerator {
-    /// Why it is not to be used any more: it was wrong, or it is gone. `None` while it is well.
+    /// Why it is not to be used: it was wrong, or it is gone. `None` while it is well, and once it is again.
     fn fault(&self) -> Option<String>;
 }
 

@@ -2,40 +2,22 @@
 
 use std::{
     ops::Range,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Instant,
 };
 
-use byzlab_core::{
-    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::bls, crypto::sha256, merkle,
-};
+use byzlab_core::{Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::bls};
 
 use super::{
     adapter::{Adapter, Kind, Select, select},
-    ed25519::{Ed25519, Limbs},
-    engine::{Engine, Fault, Options},
+    ed25519::Limbs,
+    engine::{Fault, Options},
     error::Error,
-    nonces::Searcher,
-    selftest,
-    sha256::{Hasher, MESSAGE_MAX},
+    opened::Opened,
+    reopen::{Current, Keeper},
     stats::Stats,
 };
-use crate::{
-    choice::Device,
-    cpu::Cpu,
-    ed25519::Item,
-    sha256::{Scan, Sha256},
-};
-
-/// What a leaf's item is hashed behind.
-const LEAF: &[u8] = &[0];
-/// One answer in so many is computed on the CPU as well. Every rejection is, too.
-const RECHECK: u64 = 256;
-/// The most nonces that a search is checked by, out of as many times more.
-const RECHECKED_NONCES_MAX: u64 = 1_024;
+use crate::{choice::Device, cpu::Cpu, ed25519::Item};
 
 /// Hashes, proves and searches on a GPU, or on a software adapter that stands in for one.
 ///
@@ -45,23 +27,18 @@ const RECHECKED_NONCES_MAX: u64 = 1_024;
 /// answer in time, the [`Cpu`] answers, so a caller sees no difference but in speed and in
 /// [`stats`](Self::stats).
 ///
+/// **Lost and found.** A device that is lost is opened again after a pause, which doubles from try to try,
+/// and used once it has passed the self-test. One that was wrong never is.
+///
 /// **What runs where.** Hashes, whole trees, nonces and signatures run on the device, whatever their
 /// number: where it pays is for the caller to know. Messages over [`MESSAGE_MAX`] bytes are hashed by the
 /// CPU, as one invocation would be slow at it, and so is the header of each [`Claim::Work`], which costs
 /// the bus more than the CPU.
 #[derive(Debug)]
 pub struct Gpu {
-    engine: Arc<Engine>,
-    hasher: Hasher,
-    searcher: Searcher,
-    verifier: Ed25519,
+    current: Arc<Current>,
+    keeper: Keeper,
     cpu: Arc<Cpu>,
-    /// How the CPU hashes what is too little for the device.
-    sha: Sha256,
-    /// The difference that ended its use.
-    wrong: OnceLock<Error>,
-    /// Merkle roots so far, of which one in so many is computed again.
-    roots: AtomicU64,
 }
 
 /// What an accelerator runs on.
@@ -98,34 +75,33 @@ impl Gpu {
     /// # Errors
     /// When its driver refuses it, or it fails the self-test.
     pub fn on(adapter: &Adapter, options: Options, cpu: Arc<Cpu>) -> Result<Self, Error> {
-        let engine = Engine::open(adapter, options)?;
-        let gpu = Self {
-            hasher: Hasher::new(&engine)?,
-            searcher: Searcher::new(&engine)?,
-            verifier: Ed25519::new(&engine, options.limbs)?,
-            engine,
-            cpu,
-            sha: Sha256::detect(),
-            wrong: OnceLock::new(),
-            roots: AtomicU64::new(0),
-        };
-        selftest::run(&gpu)?;
-        Ok(gpu)
+        let opened = Opened::on(adapter, options, cpu.clone())?;
+        Ok(Self { current: Arc::new(Current::new(opened)), keeper: Keeper::default(), cpu })
+    }
+    fn opened(&self) -> Arc<Opened> {
+        self.current.get()
     }
     /// What it runs on.
     pub fn info(&self) -> Info {
-        let Adapter { name, backend, driver, kind, .. } = self.engine.adapter().clone();
-        let (int64, limbs) = (self.engine.has_int64(), self.verifier.limbs());
-        let (clock, bytes_max) = (self.engine.has_clock(), self.engine.bytes_max());
+        let opened = self.opened();
+        let engine = &opened.engine;
+        let Adapter { name, backend, driver, kind, .. } = engine.adapter().clone();
+        let (int64, limbs) = (engine.has_int64(), opened.limbs());
+        let (clock, bytes_max) = (engine.has_clock(), engine.bytes_max());
         Info { name, backend, driver, kind, int64, limbs, clock, bytes_max }
     }
     /// What it has done so far.
     pub fn stats(&self) -> Stats {
-        self.engine.stats()
+        self.opened().engine.stats()
     }
-    /// Why the CPU answers everything now; `None` while the device does.
+    /// Why the CPU answers everything now; `None` while the device does. If the device is lost, it is opened
+    /// again after a pause.
     pub fn failure(&self) -> Option<Error> {
-        self.wrong.get().cloned().or_else(|| self.engine.failure())
+        let opened = self.opened();
+        if opened.is_lost() {
+            self.keeper.see_to(&self.current);
+        }
+        opened.failure()
     }
     /// The CPU that stands beside it.
     pub fn cpu(&self) -> &Arc<Cpu> {
@@ -137,161 +113,34 @@ impl Gpu {
     /// # Errors
     /// When it gives no answer, or a wrong one.
     pub fn try_hash_many(&self, messages: &[&[u8]]) -> Result<Vec<Digest>, Error> {
-        let digests = self.digests(&[], messages)?;
-        // Every 256th, counting the digests of all calls.
-        let first = self.turn(messages.len()).wrapping_neg() % RECHECK;
-        for at in (first as usize..messages.len()).step_by(RECHECK as usize) {
-            self.recheck(digests[at] == sha256(messages[at]), "a digest")?;
-        }
-        Ok(digests)
+        self.opened().try_hash_many(messages)
     }
-
     /// The Merkle root over `items`, by the device or not at all.
     ///
     /// # Errors
     /// When it gives no answer, or a wrong one.
     pub fn try_merkle_root(&self, items: &[&[u8]]) -> Result<Digest, Error> {
-        let mut tops = if items.iter().all(|item| item.len() < MESSAGE_MAX) {
-            self.ready()?;
-            self.hasher.tops(self.cpu.workers(), LEAF, items)?
-        } else {
-            self.digests(LEAF, items)?
-        };
-        let root = merkle::bind(items.len(), self.sha.top(&mut tops));
-        self.turn(items.len());
-        if self.roots.fetch_add(1, Relaxed).is_multiple_of(RECHECK) {
-            self.recheck(root == self.cpu.merkle_root(items), "a Merkle root")?;
-        }
-        Ok(root)
+        self.opened().try_merkle_root(items)
     }
-
     /// The lowest nonce in `nonces` that solves `puzzle`, by the device or not at all.
     ///
     /// # Errors
     /// When it gives no answer, or a wrong one.
     pub fn try_search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Result<Option<Seal>, Error> {
-        self.ready()?;
-        let scan = Scan::new(puzzle);
-        let (mut at, mut found) = (nonces.start, None);
-        while at < nonces.end && found.is_none() {
-            let left = nonces.end - at;
-            let Some(next) = self.searcher.scan(&scan, at as u32, left)? else { break };
-            at += next;
-            let let_through = next < left && self.sha.scan(&scan, at as u32, 1) == Some(0);
-            self.recheck(let_through, "a nonce")?;
-            let seal = Seal { puzzle: puzzle.clone(), nonce: at as u32 };
-            found = seal.holds().then_some(seal);
-            at += 1;
-        }
-        let end = found.as_ref().map_or(nonces.end, |seal| u64::from(seal.nonce));
-        self.recheck_search(puzzle, &scan, nonces.start..end.max(nonces.start))?;
-        Ok(found)
+        self.opened().try_search(puzzle, nonces)
     }
 
-    /// One verdict a signature, by the device or not at all.
-    ///
-    /// # Errors
-    /// When it gives no answer, or a wrong one.
-    pub fn try_signatures(&self, items: &[Item]) -> Result<Vec<bool>, Error> {
-        self.ready()?;
-        let verdicts = self.verifier.check(items).map_err(|error| match error {
-            Error::Wrong(what) => self.wrong(what),
-            other => other,
-        })?;
-        // All that it rejects, and every 256th of all.
-        let before = self.turn(items.len());
-        let chosen = |at: usize| !verdicts[at] || (before + at as u64).is_multiple_of(RECHECK);
-        let again: Vec<_> = (0..items.len()).filter(|&at| chosen(at)).collect();
-        let of_them: Vec<_> = again.iter().map(|&at| items[at]).collect();
-        for (at, right) in again.into_iter().zip(self.cpu.signatures(&of_them)) {
-            self.recheck(verdicts[at] == right, "a signature's verdict")?;
-        }
-        Ok(verdicts)
-    }
-
-    /// Prepares the device for many signatures by `keys`: a committee's.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub fn try_expect_keys(&self, keys: &[PublicKey]) -> Result<(), Error> {
-        self.ready()?;
-        self.verifier.load_keys(keys)
-    }
-
-    /// Looks again whether a small share of the nonces that were passed over holds a solution: another
-    /// share each time.
-    fn recheck_search(&self, puzzle: &Puzzle, scan: &Scan, over: Range<u64>) -> Result<(), Error> {
-        let count = over.end - over.start;
-        let share = (count / RECHECK).min(RECHECKED_NONCES_MAX);
-        // Multiples of 2⁶⁴/φ fall evenly over any range.
-        let turn = self.turn(count as usize).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mut at = over.start + turn % (count - share).max(1);
-        let end = at + share;
-        while let Some(next) = self.sha.scan(scan, at as u32, end - at) {
-            at += next;
-            let seal = Seal { puzzle: puzzle.clone(), nonce: at as u32 };
-            self.recheck(!seal.holds(), "a nonce passed over")?;
-            at += 1;
-        }
-        Ok(())
-    }
-
-    /// SHA-256 of each message behind `prefix`.
-    fn digests(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Result<Vec<Digest>, Error> {
-        self.ready()?;
-        let mut digests = vec![Digest::default(); messages.len()];
-        let is_long = |message: &[u8]| prefix.len() + message.len() > MESSAGE_MAX;
-        if !messages.iter().any(|message| is_long(message)) {
-            self.hasher.hash_many(self.cpu.workers(), prefix, messages, &mut digests)?;
-            return Ok(digests);
-        }
-        let short: Vec<_> = messages.iter().copied().filter(|message| !is_long(message)).collect();
-        let mut of_short = vec![Digest::default(); short.len()];
-        self.hasher.hash_many(self.cpu.workers(), prefix, &short, &mut of_short)?;
-        let mut of_short = of_short.into_iter();
-        for (message, digest) in messages.iter().zip(&mut digests) {
-            if is_long(message) {
-                self.sha.hash_many(prefix, &[message], std::slice::from_mut(digest));
-            } else {
-                *digest = of_short.next().expect("a digest for each short message");
-            }
-        }
-        Ok(digests)
-    }
-
-    /// Counts the items of a call that the device answered; how many it had answered before.
-    fn turn(&self, items: usize) -> u64 {
-        self.engine.counters.items.fetch_add(items as u64, Relaxed)
-    }
-    /// Whether its answers are still to be trusted.
-    fn ready(&self) -> Result<(), Error> {
-        self.wrong.get().cloned().map_or(Ok(()), Err)
-    }
-    /// Notes that an answer was computed again; if it was wrong, that is the end.
-    fn recheck(&self, right: bool, what: &str) -> Result<(), Error> {
-        self.engine.counters.rechecked.fetch_add(1, Relaxed);
-        if right {
-            return Ok(());
-        }
-        Err(self.wrong(format!("{what} is not the CPU's")))
-    }
-    /// Ends the use of the adapter.
-    fn wrong(&self, what: String) -> Error {
-        self.engine.counters.mismatches.fetch_add(1, Relaxed);
-        let wrong = Error::Wrong(what);
-        tracing::error!(adapter = %self.engine.adapter(), "{wrong}; it is not used any more");
-        self.wrong.get_or_init(|| wrong).clone()
-    }
     /// Answers a call about `items` items: the device, or else the CPU.
     fn serve<T>(
         &self,
         items: u64,
-        device: impl FnOnce() -> Result<T, Error>,
+        device: impl FnOnce(&Opened) -> Result<T, Error>,
         cpu: impl FnOnce() -> T,
     ) -> T {
-        let counters = &self.engine.counters;
+        let opened = self.opened();
+        let counters = &opened.engine.counters;
         let start = Instant::now();
-        match device() {
+        match device(&opened) {
             Ok(answer) => {
                 counters.calls.fetch_add(1, Relaxed);
                 counters.wait_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
@@ -299,9 +148,14 @@ impl Gpu {
             }
             Err(error) => {
                 counters.fallback_items.fetch_add(items, Relaxed);
+                counters.fallbacks.fetch_add(1, Relaxed);
                 // Once is worth a line; a device that is gone would write one a call.
-                if counters.fallbacks.fetch_add(1, Relaxed) == 0 {
-                    tracing::warn!(adapter = %self.engine.adapter(), "{error}; the CPU takes over");
+                if !opened.told.swap(true, Relaxed) {
+                    let adapter = opened.engine.adapter();
+                    tracing::warn!(%adapter, "{error}; the CPU takes over");
+                }
+                if opened.is_lost() {
+                    self.keeper.see_to(&self.current);
                 }
                 cpu()
             }
@@ -310,13 +164,13 @@ impl Gpu {
     /// Makes a fault, for tests of what comes after.
     #[doc(hidden)]
     pub fn inject(&self, fault: Fault) {
-        self.engine.inject(fault);
+        self.opened().engine.inject(fault);
     }
 }
 
 impl Accelerator for Gpu {
     fn name(&self) -> String {
-        self.engine.adapter().to_string()
+        self.opened().engine.adapter().to_string()
     }
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
@@ -333,7 +187,7 @@ impl Accelerator for Gpu {
                     // What the device rejects, the CPU decides, and both must agree.
                     verdicts[at] = holds(self) || {
                         let holds = holds(&*self.cpu);
-                        let _ = self.recheck(!holds, "a Merkle root");
+                        let _ = self.opened().recheck(!holds, "a Merkle root");
                         holds
                     };
                 }
@@ -342,7 +196,7 @@ impl Accelerator for Gpu {
             }
         }
         if !items.is_empty() {
-            let device = || self.try_signatures(&items);
+            let device = |opened: &Opened| opened.try_signatures(&items);
             let held = self.serve(items.len() as u64, device, || self.cpu.signatures(&items));
             at_signed.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
         }
@@ -353,25 +207,25 @@ impl Accelerator for Gpu {
     }
 
     fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
-        let device = || self.try_hash_many(messages);
+        let device = |opened: &Opened| opened.try_hash_many(messages);
         self.serve(messages.len() as u64, device, || self.cpu.hash_many(messages))
     }
 
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
-        let device = || self.try_merkle_root(items);
+        let device = |opened: &Opened| opened.try_merkle_root(items);
         self.serve(items.len() as u64, device, || self.cpu.merkle_root(items))
     }
 
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
         let count = nonces.end.saturating_sub(nonces.start);
-        let device = || self.try_search(puzzle, nonces.clone());
+        let device = |opened: &Opened| opened.try_search(puzzle, nonces.clone());
         self.serve(count, device, || self.cpu.search(puzzle, nonces.clone()))
     }
 
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         // A device that fails here tells so at the next call.
-        let _ = self.try_expect_keys(keys);
+        let _ = self.opened().try_expect_keys(keys);
     }
 
     fn usage(&self) -> Usage {
@@ -385,6 +239,8 @@ impl Accelerator for Gpu {
             taken_over: stats.fallback_items,
             rechecked: stats.rechecked,
             mismatches: stats.mismatches,
+            lost: stats.lost,
+            reopened: stats.reopened,
         }
     }
 }

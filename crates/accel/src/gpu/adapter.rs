@@ -85,6 +85,20 @@ impl Adapter {
         let driver = format!("{} {}", info.driver, info.driver_info).trim().to_owned();
         Self { raw, name: info.name, backend: info.backend.to_string(), driver, kind }
     }
+    /// The same adapter as its driver lists it now.
+    ///
+    /// # Errors
+    /// When it is not there any more; the error names those that are.
+    pub(super) fn again(&self) -> Result<Self, Error> {
+        let same = |other: &Self| {
+            (&other.name, &other.backend, other.kind) == (&self.name, &self.backend, self.kind)
+        };
+        let all = adapters();
+        all.iter().find(|other| same(other)).cloned().ok_or_else(|| {
+            let wanted = Select::Named(&self.name).to_string();
+            Error::NoAdapter { wanted, found: found(&all) }
+        })
+    }
 }
 
 /// All adapters, the most promising first; none where there is no driver.
@@ -112,8 +126,13 @@ pub fn select(wanted: Select) -> Result<Adapter, Error> {
     };
     let all = adapters();
     all.iter().find(|adapter| fits(adapter)).cloned().ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(ToString::to_string).collect();
-        let found = if names.is_empty() { "no adapter at all".into() } else { names.join(", ") };
-        Error::NoAdapter { wanted: wanted.to_string(), found }
+        let wanted = wanted.to_string();
+        Error::NoAdapter { wanted, found: found(&all) }
     })
+}
+
+/// The adapters that there are, in words.
+fn found(all: &[Adapter]) -> String {
+    let names: Vec<_> = all.iter().map(ToString::to_string).collect();
+    if names.is_empty() { "no adapter at all".into() } else { names.join(", ") }
 }

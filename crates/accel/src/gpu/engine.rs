@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -37,6 +37,8 @@ pub struct Options {
     pub limbs: Option<Limbs>,
     /// How long to wait for a batch before the caller is told; what suits the adapter if not said.
     pub patience: Option<Duration>,
+    /// How long to let a device lie after it was lost, before it is opened again; a second if not said.
+    pub pause: Option<Duration>,
 }
 
 /// An opened device. [`Program`](super::Program)s run on it.
@@ -44,8 +46,10 @@ pub struct Engine {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) health: Arc<Health>,
-    pub(super) counters: Counters,
+    /// Shared with those that are opened after this one.
+    pub(super) counters: Arc<Counters>,
     adapter: Adapter,
+    pub(super) options: Options,
     patience: Duration,
     /// Until it is dropped.
     submissions: Option<Sender<wgpu::SubmissionIndex>>,
@@ -82,6 +86,20 @@ impl Engine {
     /// # Errors
     /// When the driver refuses.
     pub fn open(adapter: &Adapter, options: Options) -> Result<Arc<Self>, Error> {
+        Self::counting(adapter, options, Arc::default())
+    }
+    /// Opens the same adapter once more, as its driver lists it now, and counts on.
+    ///
+    /// # Errors
+    /// When it is not there any more, or its driver refuses.
+    pub fn again(&self) -> Result<Arc<Self>, Error> {
+        Self::counting(&self.adapter.again()?, self.options, self.counters.clone())
+    }
+    fn counting(
+        adapter: &Adapter,
+        options: Options,
+        counters: Arc<Counters>,
+    ) -> Result<Arc<Self>, Error> {
         let useful = wgpu::Features::SHADER_INT64 | wgpu::Features::TIMESTAMP_QUERY;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("byzlab"),
@@ -114,8 +132,9 @@ impl Engine {
             device,
             queue,
             health,
-            counters: Counters::default(),
+            counters,
             adapter: adapter.clone(),
+            options,
             patience: options.patience.unwrap_or(suits),
             submissions: Some(submissions),
             waiter: Some(waiter),
@@ -152,7 +171,8 @@ impl Engine {
     }
     /// What it has done so far.
     pub fn stats(&self) -> Stats {
-        self.counters.read()
+        let waiting = self.health.waiting.load(Ordering::Relaxed);
+        Stats { waiting, ..self.counters.read() }
     }
     /// Why this device is of no use any more; `None` while it is.
     pub fn failure(&self) -> Option<Error> {
@@ -231,7 +251,9 @@ pub enum Fault {
 pub(super) struct Health {
     /// The first thing that went wrong for good.
     failure: OnceLock<Error>,
-    /// Batches given up and not yet back.
+    /// Batches given to the device and not yet back.
+    pub(super) waiting: AtomicU64,
+    /// Those of them that were given up.
     pub(super) late: AtomicUsize,
     pub(super) lies: AtomicBool,
     stalled: Mutex<bool>,

@@ -31,8 +31,8 @@
 //! - **Time.** The caller of [`Ticket::wait`] sleeps on a condition variable; one thread an engine is inside
 //!   the driver. After [`Engine::patience`] the caller gets [`Error::Late`] and computes elsewhere. Until the
 //!   late batch is back, others get [`Error::Busy`] at once; then the device is used again.
-//! - **Failure.** A lost device or a broken rule fails the engine for good, and every later call says so.
-//!   Nothing here panics for what a driver does.
+//! - **Failure.** A lost device or a broken rule fails the engine for good, and every later call says so;
+//!   [`Gpu`] opens another on the same adapter after a pause. Nothing here panics for what a driver does.
 
 mod accelerator;
 mod adapter;
@@ -41,7 +41,9 @@ mod engine;
 mod error;
 mod job;
 mod nonces;
+mod opened;
 mod program;
+mod reopen;
 mod ring;
 mod selftest;
 mod sha256;

@@ -189,7 +189,7 @@ impl fmt::Debug for Flight {
 impl Flight {
     pub(super) fn new(engine: Arc<Engine>) -> Arc<Self> {
         let state = State { lent: None, maps_left: 2, failed: false, caller: Caller::Waiting };
-        engine.counters.waiting.fetch_add(1, Ordering::Relaxed);
+        engine.health.waiting.fetch_add(1, Ordering::Relaxed);
         Arc::new(Self { engine, state: Mutex::new(state), landed: Condvar::new() })
     }
     /// Takes the slot along.
@@ -204,7 +204,7 @@ impl Flight {
         if state.maps_left > 0 {
             return;
         }
-        self.engine.counters.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.engine.health.waiting.fetch_sub(1, Ordering::Relaxed);
         if let Some(lent) = &mut state.lent {
             lent.slot().readback_is_mapped = true;
         }

@@ -2,7 +2,7 @@
 
 use byzlab_core::{Accelerator, Claim, Puzzle, Reference, Scheme, Signer, Target};
 
-use super::{accelerator::Gpu, error::Error};
+use super::{error::Error, opened::Opened};
 use crate::{choice::hostile, ed25519::Item};
 
 /// Numbers of leaves with an odd node at no level, at one, at several.
@@ -16,7 +16,7 @@ const SIGNERS: usize = 4;
 ///
 /// # Errors
 /// When it gives none, or another.
-pub(super) fn run(gpu: &Gpu) -> Result<(), Error> {
+pub(super) fn run(gpu: &Opened) -> Result<(), Error> {
     let wrong = |what: String| Err(Error::Wrong(format!("self-test: {what}")));
     // Every length up to three blocks.
     let bytes: Vec<u8> = (0..192u32).map(|i| (i * 151) as u8).collect();

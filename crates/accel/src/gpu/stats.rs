@@ -29,6 +29,10 @@ pub struct Stats {
     pub fallbacks: u64,
     /// Their items.
     pub fallback_items: u64,
+    /// Times that the device was lost.
+    pub lost: u64,
+    /// Times that it was opened again, and right.
+    pub reopened: u64,
 }
 
 /// The counters behind [`Stats`].
@@ -41,14 +45,16 @@ pub(super) struct Counters {
     pub bytes_up: AtomicU64,
     pub bytes_down: AtomicU64,
     pub kernel_ns: AtomicU64,
-    pub waiting: AtomicU64,
     pub rechecked: AtomicU64,
     pub mismatches: AtomicU64,
     pub fallbacks: AtomicU64,
     pub fallback_items: AtomicU64,
+    pub lost: AtomicU64,
+    pub reopened: AtomicU64,
 }
 
 impl Counters {
+    /// A reading; what waits is the device's to say.
     pub(super) fn read(&self) -> Stats {
         Stats {
             calls: self.calls.load(Relaxed),
@@ -58,11 +64,13 @@ impl Counters {
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
             kernel_ns: self.kernel_ns.load(Relaxed),
-            waiting: self.waiting.load(Relaxed),
+            waiting: 0,
             rechecked: self.rechecked.load(Relaxed),
             mismatches: self.mismatches.load(Relaxed),
             fallbacks: self.fallbacks.load(Relaxed),
             fallback_items: self.fallback_items.load(Relaxed),
+            lost: self.lost.load(Relaxed),
+            reopened: self.reopened.load(Relaxed),
         }
     }
 }

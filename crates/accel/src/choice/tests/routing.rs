@@ -54,13 +54,17 @@ fn known_and_unknown_keys_are_apart() {
 }
 
 #[test]
-fn a_side_that_fails_is_not_asked_again() {
+fn a_side_that_fails_is_not_asked_until_it_is_well() {
     let (cpu, gpu, routed) = pair(false);
     let claims = Samples::new(8).signatures(Work::UnknownKeys, 500, false);
     routed.check(&claims);
     gpu.broken.store(true, Ordering::Relaxed);
     routed.check(&claims);
     assert_eq!((cpu.calls(), gpu.calls()), (1, 1));
+    // Opened again, it is what it was.
+    gpu.broken.store(false, Ordering::Relaxed);
+    routed.check(&claims);
+    assert_eq!((cpu.calls(), gpu.calls()), (1, 2));
 }
 
 /// A GPU that turns out slower than measured loses what it no longer does sooner.

@@ -182,6 +182,11 @@ impl Ed25519 {
         self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The keys that have tables.
+    pub fn known_keys(&self) -> Vec<PublicKey> {
+        self.read_tables().keys()
+    }
+
     /// How many keys have tables.
     pub fn keys(&self) -> usize {
         self.read_tables().len()

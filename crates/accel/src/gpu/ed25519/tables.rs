@@ -58,6 +58,10 @@ impl Tables {
     pub fn len(&self) -> usize {
         self.slots.len()
     }
+    /// The keys that have one.
+    pub fn keys(&self) -> Vec<PublicKey> {
+        self.slots.keys().copied().collect()
+    }
     /// The number of a key's table, which is noted as seen.
     pub fn slot(&self, key: &PublicKey, call: u64) -> Option<u32> {
         let slot = self.slots.get(key)?;
