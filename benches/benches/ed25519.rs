@@ -1,7 +1,8 @@
 //! Signatures in batches, beside one at a time and beside the best batch verifier of another crate.
 //!
 //! `distinct`: every signature by another key, all of them seen before, as a node sees its clients
-//! again; `fresh` forgets them first. `repeated`: 64 keys, as a committee's.
+//! again; `fresh` forgets them first. `repeated`: 64 keys, as a committee's. `portable` does without
+//! special instructions of ours.
 
 use std::hint::black_box;
 
@@ -70,6 +71,8 @@ fn batches(c: &mut Criterion, name: &str, keys: usize) {
         group.bench_function("zebra batch", |b| b.iter(|| zebra_batch(black_box(claims))));
         let cpu = Cpu::new(Some(1));
         group.bench_function("cpu", |b| b.iter(|| cpu.check(black_box(claims))));
+        let portable = Cpu::portable(1);
+        group.bench_function("cpu portable", |b| b.iter(|| portable.check(black_box(claims))));
         if keys > 64 {
             group.bench_function("cpu fresh", |b| {
                 let fresh = || Cpu::new(Some(1));
@@ -90,10 +93,11 @@ fn failures(c: &mut Criterion) {
                 signature.0[40] ^= 1;
             }
         }
-        let cpu = Cpu::new(Some(1));
         let mut group = c.benchmark_group(format!("ed25519/{bad} bad of 1024"));
         group.throughput(Throughput::Elements(1_024));
-        group.bench_function("cpu", |b| b.iter(|| cpu.check(black_box(&claims))));
+        for (name, cpu) in [("cpu", Cpu::new(Some(1))), ("cpu portable", Cpu::portable(1))] {
+            group.bench_function(name, |b| b.iter(|| cpu.check(black_box(&claims))));
+        }
         group.finish();
     }
 }

@@ -47,18 +47,21 @@ impl Cpu {
     pub fn new(threads: Option<usize>) -> Self {
         let threads =
             threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, Into::into));
-        Self::with(threads, Sha256::detect())
+        Self::with(threads, Sha256::detect(), Verifier::detect())
     }
-    /// One that does without special instructions for hashing: what the others are compared with.
+    /// One that does without special instructions: what the others are compared with.
     pub fn portable(threads: usize) -> Self {
-        Self::with(threads, Way::Portable.into())
+        Self::with(threads, Way::Portable.into(), Verifier::default())
     }
     /// One for each way to hash that this machine has: what tests and benches hold against each other.
     pub fn every(threads: usize) -> Vec<Self> {
-        Way::all().into_iter().map(|way| Self::with(threads, way.into())).collect()
+        Way::all()
+            .into_iter()
+            .map(|way| Self::with(threads, way.into(), Verifier::detect()))
+            .collect()
     }
-    fn with(threads: usize, sha: Sha256) -> Self {
-        Self { workers: Workers::new(threads), sha, verifier: Verifier::default() }
+    fn with(threads: usize, sha: Sha256, verifier: Verifier) -> Self {
+        Self { workers: Workers::new(threads), sha, verifier }
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {

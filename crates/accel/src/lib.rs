@@ -9,7 +9,7 @@
 //! |---|---|---|
 //! | SHA-256 of many messages, Merkle trees | sixteen abreast by AVX-512, or four by the SHA instructions | `sha256` |
 //! | nonces | sixteen or three abreast, from a midstate, what is known before the nonce folded | `sha256` |
-//! | Ed25519 (ZIP-215) | one equation for a batch, cut up when it fails; keys remembered | `ed25519` |
+//! | Ed25519 (ZIP-215) | one equation for a batch, eight points abreast by AVX-512; keys remembered | `ed25519` |
 //! | all of them | large work is split over threads | `workers` |
 //! | all of them, on a GPU | one invocation a message, node, nonce or signature | [`gpu`], [`shaders`] |
 //! | which of the two | costs, measured and fitted | [`choice`] |
@@ -18,7 +18,8 @@
 //! that of [`Reference`](byzlab_core::Reference), which does one thing after another by the plainest
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
-//! **Unsafe code** stands in `sha256/ni` and `sha256/wide`, whose documentation says what makes it sound.
+//! **Unsafe code** stands in `sha256/ni`, `sha256/wide` and `ed25519/wide`, whose documentation says what
+//! makes it sound.
 
 pub mod choice;
 mod cpu;

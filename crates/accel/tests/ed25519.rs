@@ -10,9 +10,17 @@ use corpus::*;
 use curve25519_dalek::Scalar;
 use proptest::{collection::vec, prelude::*, sample::select};
 
+/// With what this machine has, and without.
+fn both(threads: usize) -> [Cpu; 2] {
+    [Cpu::new(Some(threads)), Cpu::portable(threads)]
+}
+
 #[test]
 fn published_verdicts() {
-    let cpu = Cpu::new(Some(1));
+    both(1).iter().for_each(gives_published_verdicts);
+}
+
+fn gives_published_verdicts(cpu: &Cpu) {
     assert_eq!(cpu.check(&rfc8032()), [true; 4]);
     let verdicts = wycheproof_verdicts();
     assert_eq!(verdicts.len(), 139);
@@ -33,11 +41,10 @@ fn published_verdicts() {
 fn each_alone_and_all_together() {
     let all = everything();
     let want = Reference.check(&all);
-    for threads in [1, 2, 3] {
-        let cpu = Cpu::new(Some(threads));
+    for cpu in [1, 2, 3].into_iter().flat_map(both) {
         // Twice: the second time the keys are remembered.
-        assert_eq!(cpu.check(&all), want, "{threads} threads");
-        assert_eq!(cpu.check(&all), want, "{threads} threads, again");
+        assert_eq!(cpu.check(&all), want, "{}", cpu.name());
+        assert_eq!(cpu.check(&all), want, "{}, again", cpu.name());
         for (claim, want) in all.iter().zip(&want) {
             assert_eq!(cpu.check(std::slice::from_ref(claim)), [*want], "{claim:?}");
         }
@@ -47,22 +54,23 @@ fn each_alone_and_all_together() {
 #[test]
 fn one_bad_signature_anywhere_in_a_large_batch() {
     let good: Vec<_> = (0..600).map(|i| signed(&signer(i % 70), &i.to_le_bytes())).collect();
-    let cpu = Cpu::new(Some(1));
-    assert_eq!(cpu.check(&good), [true; 600]);
-    for bad in [0, 1, 299, 598, 599] {
-        let mut claims = good.clone();
-        if let Claim::Signed { signature, .. } = &mut claims[bad] {
-            signature.0[40] ^= 1;
+    for cpu in both(1) {
+        assert_eq!(cpu.check(&good), [true; 600]);
+        for bad in [0, 1, 299, 598, 599] {
+            let mut claims = good.clone();
+            if let Claim::Signed { signature, .. } = &mut claims[bad] {
+                signature.0[40] ^= 1;
+            }
+            let verdicts = cpu.check(&claims);
+            assert!(verdicts.iter().enumerate().all(|(i, &holds)| holds == (i != bad)), "{bad}");
         }
-        let verdicts = cpu.check(&claims);
-        assert!(verdicts.iter().enumerate().all(|(i, &holds)| holds == (i != bad)), "{bad}");
     }
 }
 
 /// Two wrong signatures whose errors cancel out: an unweighted sum would let both through.
 #[test]
 fn errors_do_not_cancel_out() {
-    let mut claims: Vec<_> = (0..20).map(|i| signed(&signer(i), b"pair")).collect();
+    let mut claims: Vec<_> = (0..90).map(|i| signed(&signer(i), b"pair")).collect();
     for (at, add) in [(3, true), (11, false)] {
         if let Claim::Signed { signature, .. } = &mut claims[at] {
             let s = Scalar::from_canonical_bytes(*signature.0.last_chunk().unwrap()).unwrap();
@@ -70,8 +78,13 @@ fn errors_do_not_cancel_out() {
             signature.0[32..].copy_from_slice(s.as_bytes());
         }
     }
-    let want: Vec<_> = (0..20).map(|i| i != 3 && i != 11).collect();
-    assert_eq!(Cpu::new(Some(1)).check(&claims), want);
+    // As many as are checked one by one, and more.
+    for count in [20, 90] {
+        let want: Vec<_> = (0..count).map(|i| i != 3 && i != 11).collect();
+        for cpu in both(1) {
+            assert_eq!(cpu.check(&claims[..count]), want, "{count} by {}", cpu.name());
+        }
+    }
 }
 
 proptest! {
@@ -79,13 +92,14 @@ proptest! {
 
     #[test]
     fn any_mixture_in_any_order(
-        claims in vec(select(everything()), 0..150), cut in 0usize..150, threads in 1usize..4,
+        claims in vec(select(everything()), 0..250), cut in 0usize..250, threads in 1usize..4,
     ) {
         let want = Reference.check(&claims);
-        let cpu = Cpu::new(Some(threads));
-        prop_assert_eq!(&cpu.check(&claims), &want);
         let (left, right) = claims.split_at(cut.min(claims.len()));
-        prop_assert_eq!([cpu.check(left), cpu.check(right)].concat(), want);
+        for cpu in both(threads) {
+            prop_assert_eq!(&cpu.check(&claims), &want);
+            prop_assert_eq!(&[cpu.check(left), cpu.check(right)].concat(), &want);
+        }
     }
 
     #[test]
@@ -95,6 +109,9 @@ proptest! {
         let s = Scalar::from(s).to_bytes();
         let claims: Vec<_> =
             keys.into_iter().zip(rs).map(|(key, r)| claim(key, b"", r, s)).collect();
-        prop_assert_eq!(Cpu::new(Some(1)).check(&claims), Reference.check(&claims));
+        let want = Reference.check(&claims);
+        for cpu in both(1) {
+            prop_assert_eq!(&cpu.check(&claims), &want);
+        }
     }
 }

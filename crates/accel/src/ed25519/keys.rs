@@ -7,7 +7,6 @@ use std::{
 };
 
 use byzlab_core::PublicKey;
-use curve25519_dalek::{EdwardsPoint, edwards::CompressedEdwardsY};
 
 /// The most keys in a generation; twice as many are remembered, at 200 bytes each.
 const GENERATION_MAX: usize = 8_192;
@@ -17,17 +16,23 @@ const GENERATION_MAX: usize = 8_192;
 ///
 /// Two generations: a full young one becomes the old one, whose keys are forgotten unless they are
 /// asked for again. So a flood of new keys costs their senders' time and no more memory.
-#[derive(Debug, Default)]
-pub struct Keys(RwLock<Generations>);
+#[derive(Debug)]
+pub struct Keys<P>(RwLock<Generations<P>>);
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: BTreeMap<PublicKey, EdwardsPoint>,
-    old: BTreeMap<PublicKey, EdwardsPoint>,
+#[derive(Debug)]
+struct Generations<P> {
+    young: BTreeMap<PublicKey, P>,
+    old: BTreeMap<PublicKey, P>,
 }
 
-impl Generations {
-    fn insert(&mut self, key: PublicKey, point: EdwardsPoint) {
+impl<P> Default for Keys<P> {
+    fn default() -> Self {
+        Self(RwLock::new(Generations { young: BTreeMap::new(), old: BTreeMap::new() }))
+    }
+}
+
+impl<P> Generations<P> {
+    fn insert(&mut self, key: PublicKey, point: P) {
         if self.young.len() >= GENERATION_MAX {
             self.old = mem::take(&mut self.young);
         }
@@ -35,30 +40,40 @@ impl Generations {
     }
 }
 
-impl Keys {
-    /// The point of each key, or `None` for bytes that decode to no point. Any encoding counts that
-    /// decodes, as ZIP-215 says: also one not reduced, or with a sign on zero.
-    pub fn points(&self, keys: &[PublicKey]) -> Vec<Option<EdwardsPoint>> {
-        let mut fresh = Vec::new();
+impl<P: Copy> Keys<P> {
+    /// The point of each key, or `None` for bytes that decode to no point; `decompress` says so for those
+    /// that are not remembered.
+    pub fn points(
+        &self,
+        keys: &[PublicKey],
+        decompress: impl FnOnce(&[[u8; 32]]) -> Vec<Option<P>>,
+    ) -> Vec<Option<P>> {
+        // Those that are not young, and of these the ones that are not even old.
+        let (mut stale, mut unknown) = (Vec::new(), Vec::new());
         let mut points = Vec::with_capacity(keys.len());
         {
             let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
             for (at, key) in keys.iter().enumerate() {
                 let young = known.young.get(key).copied();
-                points.push(young.or_else(|| known.old.get(key).copied()));
+                let point = young.or_else(|| known.old.get(key).copied());
                 if young.is_none() {
-                    fresh.push(at);
+                    stale.push(at);
                 }
+                if point.is_none() {
+                    unknown.push(at);
+                }
+                points.push(point);
             }
         }
-        if fresh.is_empty() {
+        if stale.is_empty() {
             return points;
         }
-        for &at in &fresh {
-            points[at] = points[at].or_else(|| CompressedEdwardsY(keys[at].0).decompress());
+        let encodings: Vec<_> = unknown.iter().map(|&at| keys[at].0).collect();
+        for (at, point) in unknown.into_iter().zip(decompress(&encodings)) {
+            points[at] = point;
         }
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for at in fresh {
+        for at in stale {
             if let Some(point) = points[at] {
                 known.insert(keys[at], point);
             }
@@ -70,7 +85,12 @@ impl Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use curve25519_dalek::{Scalar, constants::ED25519_BASEPOINT_POINT};
+    use crate::ed25519::{batch::Curve, plain::Plain};
+    use curve25519_dalek::{EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_POINT};
+
+    fn points(keys: &Keys<EdwardsPoint>, wanted: &[PublicKey]) -> Vec<Option<EdwardsPoint>> {
+        keys.points(wanted, |encodings| Plain::default().decompress(encodings))
+    }
 
     #[test]
     fn a_flood_is_bounded_and_keys_in_use_stay() {
@@ -84,8 +104,8 @@ mod tests {
                     PublicKey(point.compress().0)
                 })
                 .collect();
-            assert!(keys.points(&flood).iter().all(Option::is_some));
-            assert_eq!(keys.points(&[hot]), [Some(ED25519_BASEPOINT_POINT)]);
+            assert!(points(&keys, &flood).iter().all(Option::is_some));
+            assert_eq!(points(&keys, &[hot]), [Some(ED25519_BASEPOINT_POINT)]);
         }
         let known = keys.0.read().unwrap();
         assert!(known.young.len() <= GENERATION_MAX && known.old.len() <= GENERATION_MAX);
@@ -98,7 +118,7 @@ mod tests {
         let mut bytes = [0; 32];
         bytes[0] = 2;
         let keys = Keys::default();
-        assert_eq!(keys.points(&[PublicKey(bytes), PublicKey(bytes)]), [None, None]);
+        assert_eq!(points(&keys, &[PublicKey(bytes), PublicKey(bytes)]), [None, None]);
         assert!(keys.0.read().unwrap().young.is_empty());
     }
 }
