@@ -41,7 +41,9 @@ pub use id::{Height, ReplicaId, View};
 pub use machine::Machine;
 pub use note::Note;
 pub use packet::Packet;
-pub use protocol::{BatchLimit, BuildError, Effects, Input, Message, Protocol, Record, Saved};
+pub use protocol::{
+    BatchLimit, BuildError, Effects, Input, Message, Protocol, Recipients, Record, Saved,
+};
 pub use registry::{Entry, Plugin, Registry};
 pub use replica::{Action, Event, Replica, Ticket, To};
 pub use theory::Theory;

@@ -10,7 +10,7 @@ use crate::{
     committee::{Committee, Seat},
     crypto::Signer,
     machine::Machine,
-    protocol::{BuildError, Protocol, Saved},
+    protocol::{BuildError, Protocol, Recipients, Saved},
     replica::Replica,
     theory::Theory,
 };
@@ -70,9 +70,9 @@ impl Entry {
     pub fn replies(&self, committee: &Committee) -> usize {
         self.plugin.replies(committee)
     }
-    /// See [`Protocol::spread`].
-    pub fn spread(&self) -> bool {
-        self.plugin.spread()
+    /// See [`Protocol::recipients`].
+    pub fn recipients(&self) -> Recipients {
+        self.plugin.recipients()
     }
 }
 
@@ -94,9 +94,9 @@ pub trait Plugin: Send + Sync {
     fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid>;
     /// See [`Protocol::replies`].
     fn replies(&self, committee: &Committee) -> usize;
-    /// See [`Protocol::spread`].
-    fn spread(&self) -> bool {
-        false
+    /// See [`Protocol::recipients`].
+    fn recipients(&self) -> Recipients {
+        Recipients::All
     }
 }
 
@@ -125,8 +125,8 @@ impl<P: Protocol> Plugin for Typed<P> {
     fn replies(&self, committee: &Committee) -> usize {
         P::replies(committee)
     }
-    fn spread(&self) -> bool {
-        P::spread()
+    fn recipients(&self) -> Recipients {
+        P::recipients()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use byzlab_core::{
-    Batch, BatchLimit, Block, Committee, Digest, Height, Proof, Reference, ReplicaId, Scheme,
-    Signer, Span, Time, Transaction,
+    Batch, BatchLimit, Block, Committee, Digest, Height, Proof, Recipients, Reference, ReplicaId,
+    Scheme, Signer, Span, Time, Transaction,
     host::{Arrivals, Client, Executor, KvStore, Load, Mempool, Refused, Reply},
 };
 
@@ -96,6 +96,31 @@ fn a_closed_loop_waits_for_equal_replies_and_learns_the_leader() {
     assert_eq!((confirmed.len(), confirmed[0].latency), (1, Span::ms(5)));
     assert_eq!((next[0].to, next[0].transactions[0].sequence()), (Some(ReplicaId(3)), 2));
     assert_eq!((c.submitted(), c.outstanding()), (3, 2));
+}
+
+#[test]
+fn where_replicas_pass_on_to_a_leader_one_gets_what_clients_send_until_no_reply_comes() {
+    let mut c = client(Arrivals::Closed { outstanding: 2 }).sending_to(Recipients::One);
+    let sent = c.wake(Time::ZERO);
+    assert_eq!((sent.len(), sent[0].transactions.len()), (1, 2));
+    assert!(sent[0].to.is_some(), "not to all, of whom each would pass it on");
+    let again = c.wake(c.deadline().expect("it waits for replies"));
+    assert_eq!((again[0].to, again[0].transactions.len()), (None, 2), "that one may be down");
+}
+
+#[test]
+fn a_client_is_patient_with_a_system_that_is_slow_but_answers() {
+    let mut c = client(Arrivals::Closed { outstanding: 3 });
+    c.wake(Time::ZERO);
+    let retry = c.deadline().expect("it waits for replies");
+    let slow = Time(retry.0 - 1);
+    for replica in 0..2 {
+        c.reply(slow, ReplicaId(replica), &reply(&c, &[(0, 1)]));
+    }
+    assert!(c.wake(retry).is_empty(), "the others may stand in the same queue");
+    let later = c.deadline().expect("it still waits");
+    assert_eq!(later, Time(2 * slow.0), "twice as long as the one that came");
+    assert_eq!(c.wake(later).iter().map(|s| s.transactions.len()).sum::<usize>(), 2);
 }
 
 #[test]

@@ -6,7 +6,8 @@
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime};
 
 use byzlab_core::{
-    Accelerator, BuildError, Committee, Entry, Height, ReplicaId, Scheme, Signer, Span, Time,
+    Accelerator, BuildError, Committee, Entry, Height, Recipients, ReplicaId, Scheme, Signer, Span,
+    Time,
     host::{Arrivals, Load},
 };
 use serde::{Deserialize, Serialize};
@@ -269,8 +270,8 @@ pub struct ClientPlan {
     pub addresses: Vec<Address>,
     /// How many equal replies confirm a transaction: [`Entry::replies`] of the committee.
     pub replies: usize,
-    /// Whether each transaction goes to one replica in turn: [`Entry::spread`].
-    pub spread: bool,
+    /// Whom transactions go to: [`Entry::recipients`].
+    pub recipients: Recipients,
     /// Who sends what. Times are counted from the first connection to a replica.
     pub clients: Clients,
     /// From which keys, payloads and arrivals are drawn. Client `i` is called `client/i`.

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Effects, Height, Input, Invalid,
-    Message, Note, Proof, Protocol, Record, ReplicaId, Saved, Seat, Signature, Span, Time, View,
+    Message, Note, Proof, Protocol, Recipients, Record, ReplicaId, Saved, Seat, Signature, Span,
+    Time, View,
     block::Head,
     theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
 };
@@ -174,6 +175,10 @@ impl Protocol for Central {
 
     fn replies(_: &Committee) -> usize {
         1 // the server is trusted, and followers repeat only what it signed
+    }
+
+    fn recipients() -> Recipients {
+        Recipients::One
     }
 }
 

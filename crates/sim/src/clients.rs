@@ -48,7 +48,7 @@ impl Customers {
             let load = scenario.clients.load.clone();
             let committee = Arc::clone(committee);
             let client = Client::new(signer, committee, load, needed, scenario.seed, &name)
-                .spreading(scenario.entry.spread());
+                .sending_to(scenario.entry.recipients());
             Customer { client, wake_at: Time::NEVER, sent: Vec::new(), confirmed: Vec::new() }
         };
         let list: Vec<_> = (0..scenario.clients.count).map(customer).collect();

@@ -4,7 +4,7 @@
 //! behind a client that waits (coordinated omission).
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -15,6 +15,7 @@ use crate::{
     committee::Committee,
     crypto::{PublicKey, Signer},
     id::ReplicaId,
+    protocol::Recipients,
     random::Stream,
     time::{Span, Time},
     transaction::Transaction,
@@ -55,7 +56,8 @@ pub struct Load {
     /// No sends from here on.
     pub until: Time,
     /// How long to wait for replies before the transaction is sent to every replica; to another one, where
-    /// clients spread theirs.
+    /// they are sent [in turn](Recipients::InTurn). Longer where replies come, but take longer: twice the
+    /// longest time of late. What stands in a long queue already would only make it longer.
     pub retry: Span,
 }
 
@@ -82,6 +84,8 @@ pub struct Confirmed {
 #[derive(Debug)]
 struct Waiting {
     intended: Time,
+    /// When it was sent last.
+    sent: Time,
     transaction: Transaction,
     /// To whom it was sent last; `None`: to all.
     to: Option<ReplicaId>,
@@ -99,15 +103,17 @@ pub struct Client {
     replies_needed: usize,
     stream: Stream,
     leader: Option<ReplicaId>,
-    /// Where there is no leader: whom to send to, if not to all.
+    /// Where every replica proposes: whose turn it is.
     spread: Option<Spread>,
     sequence: u64,
     next_arrival: Option<Time>,
     /// Intended times of transactions that cannot be sent yet.
     backlog: VecDeque<Time>,
     waiting: BTreeMap<u64, Waiting>,
-    /// When to send again what: in order of time.
-    retries: VecDeque<(Time, u64)>,
+    /// When to look again at what.
+    retries: BTreeSet<(Time, u64)>,
+    /// The longest time from sending to confirmation of late; each confirmation takes an eighth off it.
+    longest: Span,
     submitted: u64,
 }
 
@@ -140,16 +146,25 @@ impl Client {
             next_arrival,
             backlog: VecDeque::new(),
             waiting: BTreeMap::new(),
-            retries: VecDeque::new(),
+            retries: BTreeSet::new(),
+            longest: Span::ZERO,
             submitted: 0,
         }
     }
-    /// This client, which sends each transaction to one replica in turn if `spread`; see
-    /// [`Protocol::spread`](crate::Protocol::spread).
+    /// This client, sending to those `recipients`, and not to all.
     #[must_use]
-    pub fn spreading(mut self, spread: bool) -> Self {
+    pub fn sending_to(mut self, recipients: Recipients) -> Self {
         let size = self.committee.size();
-        self.spread = spread.then(|| Spread::new(size, self.stream.below(size as u64)));
+        match recipients {
+            Recipients::All => {}
+            // Some replica is taken for the leader until a reply tells better, or none comes.
+            Recipients::One => {
+                self.leader = Some(ReplicaId(self.stream.below(size as u64) as u16));
+            }
+            Recipients::InTurn => {
+                self.spread = Some(Spread::new(size, self.stream.below(size as u64)));
+            }
+        }
         self
     }
     /// Its key.
@@ -166,7 +181,7 @@ impl Client {
     }
     /// When it next wants to be [woken](Self::wake).
     pub fn deadline(&self) -> Option<Time> {
-        let retry = self.retries.front().map(|&(at, _)| at);
+        let retry = self.retries.first().map(|&(at, _)| at);
         [self.next_arrival, retry].into_iter().flatten().min()
     }
     /// Sends what is due.
@@ -204,6 +219,8 @@ impl Client {
             let equal = waiting.replies.iter().filter(|&&(_, r)| r == result).count();
             if equal >= self.replies_needed {
                 let latency = now.since(waiting.intended);
+                let took = now.since(waiting.sent);
+                self.longest = took.max(Span(self.longest.0 - self.longest.0 / 8));
                 self.waiting.remove(&sequence);
                 confirmed.push(Confirmed { sequence, height: reply.height, latency });
             }
@@ -244,9 +261,9 @@ impl Client {
                 None => self.leader,
             };
             submissions.add(to, transaction.clone());
-            let waiting = Waiting { intended, transaction, to, replies: Vec::new() };
+            let waiting = Waiting { intended, sent: now, transaction, to, replies: Vec::new() };
             self.waiting.insert(self.sequence, waiting);
-            self.retries.push_back((now + self.load.retry, self.sequence));
+            self.retries.insert((now + self.load.retry, self.sequence));
             self.sequence += 1;
             self.submitted += 1;
         }
@@ -265,21 +282,27 @@ impl Client {
     }
     fn due_again(&mut self, now: Time) -> Vec<Submission> {
         let mut due = Submissions::default();
-        while let Some(&(at, sequence)) = self.retries.front() {
+        let patience = self.load.retry.max(self.longest.times(2));
+        while let Some(&(at, sequence)) = self.retries.first() {
             let Some(waiting) = self.waiting.get_mut(&sequence) else {
-                self.retries.pop_front();
+                self.retries.pop_first();
                 continue;
             };
             if at > now {
                 break;
             }
-            self.retries.pop_front();
+            self.retries.pop_first();
+            if waiting.sent + patience > now {
+                self.retries.insert((waiting.sent + patience, sequence));
+                continue;
+            }
+            waiting.sent = now;
             waiting.to = self.spread.as_mut().map(|spread| {
                 let failed = waiting.to.expect("it was sent to one");
                 spread.after(failed, now, self.load.retry)
             });
             due.add(waiting.to, waiting.transaction.clone());
-            self.retries.push_back((now + self.load.retry, sequence));
+            self.retries.insert((now + patience, sequence));
         }
         if !due.0.is_empty() {
             self.leader = None;

@@ -184,7 +184,7 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
     };
     let plan = ClientPlan {
         replies: deployment.entry.replies(&deployment.committee),
-        spread: deployment.entry.spread(),
+        recipients: deployment.entry.recipients(),
         committee: deployment.committee.clone(),
         addresses: deployment.addresses,
         clients: Clients { count, load },

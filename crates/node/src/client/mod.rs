@@ -232,7 +232,7 @@ impl Desk {
         let client = |(i, signer)| {
             let (committee, name) = (plan.committee.clone(), format!("client/{i}"));
             Client::new(signer, committee, load.clone(), plan.replies, plan.seed, &name)
-                .spreading(plan.spread)
+                .sending_to(plan.recipients)
         };
         let clients: Vec<_> = signers.into_iter().enumerate().map(client).collect();
         let by_key = clients.iter().enumerate().map(|(i, c)| (c.public(), i)).collect();

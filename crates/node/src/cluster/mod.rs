@@ -160,7 +160,7 @@ impl Stage {
             committee: self.committee.clone(),
             addresses: self.members[0].seat.addresses.clone(),
             replies: plan.entry.replies(&self.committee),
-            spread: plan.entry.spread(),
+            recipients: plan.entry.recipients(),
             clients: plan.clients.clone(),
             seed: plan.seed,
             duration: plan.duration,

@@ -50,8 +50,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_core::{
-    Block, BuildError, Claim, Committee, Digest, Effects, Input, Invalid, Protocol, ReplicaId,
-    Saved, Seat, Time,
+    Block, BuildError, Claim, Committee, Digest, Effects, Input, Invalid, Protocol, Recipients,
+    ReplicaId, Saved, Seat, Time,
 };
 
 use crate::kit::{
@@ -173,8 +173,8 @@ impl Protocol for Bullshark {
         finality::audit(block, committee, DOMAIN)
     }
 
-    fn spread() -> bool {
-        true
+    fn recipients() -> Recipients {
+        Recipients::InTurn
     }
 }
 

@@ -61,8 +61,8 @@
 use std::sync::Arc;
 
 use byzlab_core::{
-    Block, BuildError, Claim, Committee, Effects, Input, Invalid, Protocol, ReplicaId, Saved, Seat,
-    Time,
+    Block, BuildError, Claim, Committee, Effects, Input, Invalid, Protocol, Recipients, ReplicaId,
+    Saved, Seat, Time,
 };
 
 use crate::kit::dag::{Insert, Loom, Upkeep, Vertex, finality, pace::Pace};
@@ -154,8 +154,8 @@ impl Protocol for Mysticeti {
         finality::audit(block, committee, DOMAIN)
     }
 
-    fn spread() -> bool {
-        true
+    fn recipients() -> Recipients {
+        Recipients::InTurn
     }
 }
 

@@ -1,6 +1,6 @@
 //! Execution in order (§4.2), and the timer that watches over it (§4.5.2).
 
-use byzlab_core::{Block, Digest, Effects, Time, block::Head};
+use byzlab_core::{Block, Digest, Effects, Span, Time, block::Head};
 
 use super::{
     Pbft, Timer,
@@ -14,6 +14,10 @@ impl Pbft {
         let (before, mut progress) = (self.head.height, false);
         while let Some((block, digest)) = self.next_block() {
             progress |= !block.batch.is_empty();
+            let slot = self.slot(block.height);
+            if let Some(at) = slot.and_then(|slot| slot.proposed_at) {
+                self.round = now.since(at).max(Span(self.round.0 - self.round.0 / 8));
+            }
             self.finish(block, digest, out);
         }
         if self.head.height > before {

@@ -61,6 +61,8 @@ pub struct Status {
     pub stable: Height,
     /// The height of its ledger.
     pub executed: Height,
+    /// Up to where it has the batches of this view, without a gap.
+    pub has: Height,
     /// Whether it asks for what it lacks; an answer does not.
     pub asks: bool,
 }

@@ -70,8 +70,8 @@ use std::{
 };
 
 use byzlab_core::{
-    Block, BuildError, Claim, Committee, Digest, Effects, Height, Input, Invalid, Protocol, Record,
-    ReplicaId, Saved, Seat, Time, View, block::Head,
+    Block, BuildError, Claim, Committee, Digest, Effects, Height, Input, Invalid, Protocol,
+    Recipients, Record, ReplicaId, Saved, Seat, Span, Time, View, block::Head,
 };
 
 use crate::kit::{Sync, Tally};
@@ -171,6 +171,8 @@ pub struct Pbft {
     seen: Height,
     /// How many times in a row that timer found nothing new.
     quiet: u32,
+    /// As primary: the longest time of late from proposing to executing; each block takes an eighth off it.
+    round: Span,
     /// When each peer's status was answered last.
     answered: Vec<Option<Time>>,
     /// Whether the status timer is armed for the long while of a replica with nothing to do.
@@ -222,6 +224,7 @@ impl Protocol for Pbft {
             early: BTreeMap::new(),
             seen: Height::GENESIS,
             quiet: 0,
+            round: Span::ZERO,
             answered: vec![None; size],
             resting: false,
             asked: 0,
@@ -242,7 +245,7 @@ impl Protocol for Pbft {
                 self.pump(now, out);
             }
             Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
-            Input::Batch(batch) => self.on_batch(batch, out),
+            Input::Batch(batch) => self.on_batch(now, batch, out),
             Input::Blocks { tag, blocks } => self.sync.on_read(tag, blocks, out),
             Input::Sealed(_) => unreachable!("no puzzle was handed out"),
         }
@@ -250,6 +253,10 @@ impl Protocol for Pbft {
 
     fn audit(block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
         proposal::audit(block, committee)
+    }
+
+    fn recipients() -> Recipients {
+        Recipients::One
     }
 }
 

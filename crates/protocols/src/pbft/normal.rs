@@ -43,7 +43,7 @@ impl Pbft {
         self.next.0 <= head.0 + self.setup.in_flight && self.next.0 <= stable.0 + self.setup.window
     }
 
-    pub(super) fn on_batch(&mut self, batch: Batch, out: &mut Effects<Self>) {
+    pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         self.asking = false;
         if !self.active || self.primary() != self.seat.me || !self.has_room() {
             return out.note(Note::Waits { why: "a batch came for a view that was left" });
@@ -58,7 +58,7 @@ impl Pbft {
         let proposal = Proposal { origin: view, batch };
         let digest = proposal.digest();
         let slot = self.slot_mut(height).expect("there is room");
-        slot.voted = true;
+        (slot.voted, slot.proposed_at) = (true, Some(now));
         let known = slot.learn(digest, proposal.clone());
         Entry::accepted(view, height, known, |record| out.save(record));
         known.saved = true;

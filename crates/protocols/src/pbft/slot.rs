@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use byzlab_core::{Digest, Height, Proof, Signature, View};
+use byzlab_core::{Digest, Height, Proof, Signature, Time, View};
 
 use super::{
     proposal::{Commitment, Phase, Proposal},
@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub primary_vote: Option<Signature>,
     /// Whether it has voted for it, having the batch, and saved that.
     pub voted: bool,
+    /// When this replica, the primary, proposed it.
+    pub proposed_at: Option<Time>,
     /// A commit certificate that waits for the heights below.
     pub committed: Option<(View, Digest, Certificate)>,
     /// The prepared certificate of the highest view, for view changes.
@@ -56,6 +58,7 @@ impl Slot {
             accepted: None,
             primary_vote: None,
             voted: false,
+            proposed_at: None,
             committed: None,
             prepared: None,
             executed: None,
@@ -69,6 +72,7 @@ impl Slot {
         self.accepted = None;
         self.primary_vote = None;
         self.voted = false;
+        self.proposed_at = None;
     }
     /// The proposal of this digest, if it is at hand.
     pub fn proposal(&self, digest: Digest) -> Option<&Proposal> {

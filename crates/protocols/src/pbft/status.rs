@@ -33,9 +33,10 @@ impl Pbft {
     fn resume(&mut self, now: Time, out: &mut Effects<Self>) {
         out.compact(self.compacted());
         if self.active {
-            for height in self.head.height.0 + 1..self.next.0 {
-                self.vote(now, Height(height), out);
-                self.resend(To::All, Height(height), out);
+            for height in (self.head.height.0 + 1..self.next.0).map(Height) {
+                self.vote(now, height, out);
+                self.resend_batch(To::All, height, out);
+                self.resend_votes(To::All, height, out);
             }
             self.fetch_missing(out);
         } else {
@@ -55,9 +56,21 @@ impl Pbft {
             active: self.active,
             stable: self.stable.head.height,
             executed: self.head.height,
+            has: self.has(),
             asks,
         };
         super::normal::say(to, Message::Status(status), out);
+    }
+
+    /// Up to where the batches of this view are at hand, without a gap.
+    fn has(&self) -> Height {
+        let at_hand = |height: &Height| {
+            self.slot(*height).is_some_and(|slot| {
+                slot.accepted.is_some_and(|digest| slot.proposal(digest).is_some())
+            })
+        };
+        let head = self.head.height;
+        (head.0 + 1..).map(Height).take_while(at_hand).last().unwrap_or(head)
     }
 
     /// Something is under way: looks again in a while whether it got anywhere.
@@ -130,13 +143,13 @@ impl Pbft {
             return out.drop(from, "status", "answered a moment ago");
         }
         *answered = Some(now);
-        self.answer(from, status, out);
+        self.answer(now, from, status, out);
         if self.is_restless() {
             self.fidget(now, out);
         }
     }
 
-    fn answer(&self, to: ReplicaId, theirs: Status, out: &mut Effects<Self>) {
+    fn answer(&self, now: Time, to: ReplicaId, theirs: Status, out: &mut Effects<Self>) {
         self.send_stable(to, theirs.stable, out);
         if theirs.view < self.view || (theirs.view == self.view && !theirs.active) {
             match &self.entered {
@@ -153,8 +166,12 @@ impl Pbft {
         } else if self.active {
             let low = self.head.height.max(theirs.executed).0;
             let top = self.accepted_top.0.min(low + RESENT_HEIGHTS_MAX);
+            let lacked = Height(self.head.height.max(theirs.has).0.saturating_add(1));
+            if self.is_late(now, lacked) {
+                self.resend_batch(To::One(to), lacked, out);
+            }
             for height in low + 1..=top {
-                self.resend(To::One(to), Height(height), out);
+                self.resend_votes(To::One(to), Height(height), out);
             }
         }
         if self.head.height > theirs.executed {
@@ -162,17 +179,35 @@ impl Pbft {
         }
     }
 
-    /// Sends again what it said about `height` in this view.
-    fn resend(&self, to: To, height: Height, out: &mut Effects<Self>) {
+    /// Whether what this replica, the primary, proposed at `height` should be executed by now. Before that
+    /// it is under way: batches stand in the queue of a busy link for long, and a second copy behind the
+    /// first would hold up all that come after.
+    fn is_late(&self, now: Time, height: Height) -> bool {
+        let proposed_at = self.slot(height).and_then(|slot| slot.proposed_at);
+        let wait = self.setup.status_gap(0).max(self.round.times(2));
+        proposed_at.is_none_or(|at| now >= at + wait)
+    }
+
+    /// Sends again what it proposed at `height` in this view, as primary.
+    fn resend_batch(&self, to: To, height: Height, out: &mut Effects<Self>) {
         let Some(slot) = self.slot(height) else { return };
         let Some(digest) = slot.accepted.filter(|_| slot.voted) else { return };
         let Some(proposal) = slot.proposal(digest) else { return };
-        if self.primary() != self.seat.me {
-            if to != To::All {
-                self.send_prepare(to, height, digest, out);
-            }
-        } else if proposal.origin == self.view && !proposal.batch.is_empty() {
+        let mine = self.primary() == self.seat.me && proposal.origin == self.view;
+        if mine && !proposal.batch.is_empty() {
             self.send_pre_prepare(to, height, proposal, out);
+        }
+    }
+
+    /// Sends again its votes on `height` in this view.
+    fn resend_votes(&self, to: To, height: Height, out: &mut Effects<Self>) {
+        let Some(slot) = self.slot(height) else { return };
+        let Some(digest) = slot.accepted.filter(|_| slot.voted) else { return };
+        if slot.proposal(digest).is_none() {
+            return;
+        }
+        if self.primary() != self.seat.me && to != To::All {
+            self.send_prepare(to, height, digest, out);
         }
         let prepared = slot.prepared.as_ref().map(|p| (p.claimed.view, p.claimed.digest));
         if prepared == Some((self.view, digest)) {

@@ -38,7 +38,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Effects, Height, Input, Invalid,
-    Protocol, ReplicaId, Saved, Seat, Span, Time, View,
+    Protocol, Recipients, ReplicaId, Saved, Seat, Span, Time, View,
     theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
 };
 use schemars::JsonSchema;
@@ -224,6 +224,10 @@ impl Protocol for Raft {
 
     fn replies(_: &Committee) -> usize {
         1 // nobody lies, and a replica that replies has committed
+    }
+
+    fn recipients() -> Recipients {
+        Recipients::One
     }
 }
 
