@@ -86,6 +86,13 @@ fn seeds_in_which_a_chain_starved_for_single_votes() {
     good("jolteon", &[479, 2829]);
 }
 
+/// One view had ended both ways: half of the replicas heard of its block alone, and the others of its
+/// nullification alone. Each half refused what the other's leaders proposed.
+#[test]
+fn a_seed_in_which_a_view_ended_both_ways() {
+    good("simplex", &[10_581]);
+}
+
 /// A burst that a client spreads over replicas is known as sent, whichever part comes first.
 #[test]
 fn bursts_are_spread_over_replicas() {

@@ -7,6 +7,7 @@ use byzlab_core::{Block, Effects, Height, Note, ReplicaId, Time, View, block::He
 use super::{
     Notary, Pending, Rules, Timer,
     message::{Finality, Message, Proposal, Status},
+    views::Lacks,
 };
 use crate::kit::{Beat, Catchup, Certificate, Wanted};
 
@@ -216,9 +217,44 @@ impl<R: Rules> Notary<R> {
         self.fire(now, out);
     }
 
+    /// The first view of which it lacks what would end it; or, in the view it is in, what would let it vote
+    /// for the proposal.
+    fn lacks(&self) -> View {
+        let (lacks, slot) = (self.views.lacks(), self.views.get(self.view));
+        let proposal = slot.and_then(|slot| slot.proposal.as_ref());
+        match proposal.map(|(_, proposal)| self.views.allows(self.view, proposal.parent())) {
+            Some(Err(Lacks::Nullification(view))) => lacks.min(view),
+            _ => lacks,
+        }
+    }
+
+    /// A view may end both ways, and this replica have heard of one end where the leader heard of the other:
+    /// asks the leader, once a view, what its proposal stands on. (The paper has leaders send that to
+    /// all; links that lose nothing bring every end to everyone anyway.)
+    pub(super) fn question(&mut self, leader: ReplicaId, out: &mut Effects<Self>) {
+        if !std::mem::replace(&mut self.questioned, true) && leader != self.seat.me {
+            out.note(Note::Waits { why: "what the proposal stands on is not known" });
+            self.say_status(true, Some(leader), out);
+        }
+    }
+
+    /// Sends the notarization on which this replica's own proposal of `view` stands.
+    fn say_support(&self, to: ReplicaId, view: View, out: &mut Effects<Self>) {
+        let proposal = self.views.get(view).and_then(|slot| slot.proposal.as_ref());
+        let Some((_, proposal)) = proposal.filter(|(_, p)| p.draft.producer == self.seat.me) else {
+            return;
+        };
+        let parent = proposal.parent();
+        let at = self.views.allows(view, parent).ok();
+        let slot = at.and_then(|at| self.views.get(at));
+        if let Some(notarization) = slot.and_then(|slot| slot.notarization(parent)) {
+            out.send(to, Message::Notarization(notarization.clone()).into());
+        }
+    }
+
     pub(super) fn say_status(&self, asks: bool, to: Option<ReplicaId>, out: &mut Effects<Self>) {
         let (height, base) = (self.head().height, self.views.base().0);
-        let lacks = self.views.lacks();
+        let lacks = self.lacks();
         let proposed = self.views.get(lacks).is_some_and(|slot| slot.proposal.is_some());
         let status = Message::Status(Status { height, base, lacks, proposed, asks });
         match to {
@@ -248,6 +284,9 @@ impl<R: Rules> Notary<R> {
     /// Sends what another lacks to leave views: certificates, and where there are none its own votes. And
     /// of the latest views its votes that make blocks final.
     fn say_again(&self, to: ReplicaId, status: Status, out: &mut Effects<Self>) {
+        if status.proposed {
+            self.say_support(to, status.lacks, out);
+        }
         let from = status.lacks.max(self.views.base().0.next());
         for (view, slot) in self.views.from(from).take(RESENT_VIEWS_MAX) {
             if let Some(notarization) = slot.notarizations.first() {

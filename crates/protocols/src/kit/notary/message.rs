@@ -22,6 +22,14 @@ pub struct Proposal {
     pub signature: Signature,
 }
 
+impl Proposal {
+    /// The block that it stands on; claims see to it that there is one.
+    pub fn parent(&self) -> Head {
+        let Draft { height, parent, .. } = self.draft;
+        Head { height: Height(height.0 - 1), digest: parent }
+    }
+}
+
 /// Enough votes for one block in one view.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notarization {
@@ -49,7 +57,8 @@ pub struct Status {
     pub height: Height,
     /// The view in which its ledger's end was made final.
     pub base: View,
-    /// The first view above that of which it has neither notarization nor nullification.
+    /// The first view above that of which it has neither notarization nor nullification; or that of which
+    /// it lacks the nullification to vote for the proposal of the view it is in.
     pub lacks: View,
     /// Whether it has the proposal of that view.
     pub proposed: bool,

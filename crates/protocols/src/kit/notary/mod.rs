@@ -127,6 +127,8 @@ pub struct Notary<R: Rules> {
     waiting: bool,
     /// Whether the view's timer was armed in this view.
     timing: bool,
+    /// Whether the leader of this view was asked what its proposal stands on.
+    questioned: bool,
 
     journal: Journal,
     restored: Vec<(Entry, Option<Batch>)>,
@@ -156,6 +158,7 @@ impl<R: Rules> Protocol for Notary<R> {
             asked: None,
             waiting: false,
             timing: false,
+            questioned: false,
             journal,
             restored,
             sync: Sync::new(&seat, params.delta.times(2)),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use byzlab_core::{
-    Batch, BatchLimit, Effects, Height, Note, ReplicaId, Signature, Span, Time, View, block::Head,
+    Batch, BatchLimit, Effects, Note, ReplicaId, Signature, Span, Time, View, block::Head,
 };
 
 use super::{
@@ -43,7 +43,7 @@ impl<R: Rules> Notary<R> {
     pub(super) fn enter(&mut self, view: View, out: &mut Effects<Self>) {
         assert!(view > self.view, "views only rise");
         self.view = view;
-        (self.timing, self.asked) = (false, None);
+        (self.timing, self.questioned, self.asked) = (false, false, None);
         out.disarm(Timer::View);
         out.disarm(Timer::Idle);
         let leader = Some(self.rotation.leader(view));
@@ -98,7 +98,7 @@ impl<R: Rules> Notary<R> {
 
     pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         let view = self.view;
-        let fits = |asked: &Asked| self.views.allows(view, asked.parent).is_some();
+        let fits = |asked: &Asked| self.views.allows(view, asked.parent).is_ok();
         let Some(Asked { parent, .. }) = self.asked.take().filter(fits) else {
             return out.note(Note::Waits { why: "a batch came for a view that was left" });
         };
@@ -127,9 +127,12 @@ impl<R: Rules> Notary<R> {
         if slot.mine.voted.is_some() || !R::may_vote(&slot.mine) {
             return false;
         }
-        let Some((head, proposal)) = slot.proposal.clone() else { return false };
-        let parent = Head { height: Height(head.height.0 - 1), digest: proposal.draft.parent };
-        let Some(notarized) = self.views.allows(view, parent) else { return false };
+        let Some((_, proposal)) = slot.proposal.clone() else { return false };
+        let parent = proposal.parent();
+        let Ok(notarized) = self.views.allows(view, parent) else {
+            self.question(proposal.draft.producer, out);
+            return false;
+        };
         if !self.has(now, notarized, parent, out) {
             return false;
         }

@@ -22,6 +22,15 @@ pub struct Mine {
     pub finalized: bool,
 }
 
+/// Why a block may not be voted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lacks {
+    /// This view, since its parent's, is not nullified.
+    Nullification(View),
+    /// All views are, but its parent is in none of them notarized.
+    Notarization,
+}
+
 /// What is known of one view.
 #[derive(Clone, Debug)]
 pub(super) struct Slot {
@@ -131,17 +140,23 @@ impl Views {
     }
     /// Whether a block on top of `parent` may be voted for in `view`: `parent` is notarized, and all
     /// views since are nullified. Gives the view of that notarization.
-    pub fn allows(&self, view: View, parent: Head) -> Option<View> {
+    ///
+    /// # Errors
+    /// What is lacking, as far as one may know. One view may have both ends, and this replica but one.
+    pub fn allows(&self, view: View, parent: Head) -> Result<View, Lacks> {
         let mut at = View(view.0 - 1);
         while at > self.base {
-            let slot = self.get(at)?;
+            let slot = self.get(at).ok_or(Lacks::Nullification(at))?;
             if slot.notarization(parent).is_some() {
-                return Some(at);
+                return Ok(at);
             }
-            slot.nullification.as_ref()?;
+            slot.nullification.as_ref().ok_or(Lacks::Nullification(at))?;
             at = View(at.0 - 1);
         }
-        (at == self.base && parent == self.head).then_some(self.base)
+        match at == self.base && parent == self.head {
+            true => Ok(self.base),
+            false => Err(Lacks::Notarization),
+        }
     }
 }
 
@@ -175,16 +190,18 @@ mod tests {
         assert_eq!((views.parent(View(14)), views.lacks()), (None, View(12)));
         nullify(&mut views, 12);
         assert_eq!((views.parent(View(14)), views.lacks()), (Some((View(11), a)), View(14)));
-        assert_eq!(views.allows(View(14), a), Some(View(11)));
-        assert_eq!(views.allows(View(14), base), None, "view 11 is not nullified");
-        assert_eq!(views.allows(View(14), b), None, "never notarized");
+        assert_eq!(views.allows(View(14), a), Ok(View(11)));
+        let not_nullified = Err(Lacks::Nullification(View(11)));
+        assert_eq!(views.allows(View(14), base), not_nullified);
         // Both happen in one view when some saw the block and others gave up.
         nullify(&mut views, 11);
         assert_eq!(views.parent(View(14)), Some((View(11), a)));
-        assert_eq!(views.allows(View(14), base), Some(View(10)));
+        assert_eq!(views.allows(View(14), base), Ok(View(10)));
+        assert_eq!(views.allows(View(14), b), Err(Lacks::Notarization), "not known here");
         notarize(&mut views, 11, b);
-        assert_eq!(views.allows(View(14), b), Some(View(11)));
+        assert_eq!(views.allows(View(14), b), Ok(View(11)));
         views.rebase(View(11), b);
-        assert_eq!((views.allows(View(14), b), views.allows(View(14), a)), (Some(View(11)), None));
+        assert_eq!(views.allows(View(14), b), Ok(View(11)));
+        assert_eq!(views.allows(View(14), a), Err(Lacks::Notarization));
     }
 }
