@@ -27,6 +27,8 @@ mod ed25519;
 pub mod gpu;
 mod sha256;
 pub mod shaders;
+#[cfg(target_arch = "x86_64")]
+mod unrolled;
 mod workers;
 
 pub use cpu::Cpu;

@@ -4,14 +4,13 @@ use byzlab_core::{PublicKey, crypto::sha256};
 use curve25519_dalek::Scalar;
 use rand_chacha::ChaCha12Rng;
 use rand_core::{Rng, SeedableRng};
-use sha2::{Digest as _, Sha512};
 
 use super::{Item, Keys};
 
 /// Into how many pieces a failed batch is cut. All bad, a batch of 4,096 is gone over four times.
 const PIECES: usize = 8;
 
-/// How points are decoded and added.
+/// How points are decoded and added, and what else a batch is made of.
 pub trait Curve {
     /// A point, decoded.
     type Point: Copy;
@@ -22,19 +21,21 @@ pub trait Curve {
     /// The points that `encodings` stand for, by the rule of ZIP-215; `None` for those that stand for
     /// none.
     fn decompress(&self, encodings: &[[u8; 32]]) -> Vec<Option<Self::Point>>;
+    /// k of each item: SHA-512 of R, the key and the statement, as a scalar.
+    fn challenges(&self, items: &[&Item]) -> Vec<Scalar>;
     /// Whether 8·(`of_base`·B + Σ `scalars[i]`·`points[i]`) is the neutral point.
-    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[Self::Point]) -> bool;
+    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[&Self::Point]) -> bool;
     /// Of each signature alone, whether it holds.
     fn each(&self, signatures: &[Single<Self::Point>]) -> Vec<bool>;
 }
 
 /// A signature alone: it holds if 8·(s·B − k·A − R) is the neutral point.
 #[derive(Clone, Copy, Debug)]
-pub struct Single<P> {
+pub struct Single<'a, P> {
     /// A.
-    pub key: P,
+    pub key: &'a P,
     /// R.
-    pub r: P,
+    pub r: &'a P,
     /// k.
     pub k: Scalar,
     /// s.
@@ -48,13 +49,23 @@ pub struct Batches<C: Curve> {
     keys: Keys<C::Point>,
 }
 
-/// A signature that decodes.
-struct Decoded<P> {
+/// An item whose key decodes, and whose s is a scalar.
+struct Read<'a> {
     /// Its place among the items.
     at: usize,
     /// Its key's place among the keys.
     key: usize,
-    signature: Single<P>,
+    s: Scalar,
+    item: &'a Item<'a>,
+}
+
+/// A signature that decodes.
+struct Decoded<'a, P> {
+    /// Its place among the items.
+    at: usize,
+    /// Its key's place among the keys.
+    key: usize,
+    signature: Single<'a, P>,
     /// Its weight in every equation.
     z: Scalar,
 }
@@ -71,39 +82,30 @@ impl<C: Curve> Batches<C> {
         items: impl ExactSizeIterator<Item = &'a Item<'a>> + Clone,
         holds: &mut [bool],
     ) {
-        let mut decoded = self.decode(items);
-        weigh(&mut decoded);
-        self.settle(&decoded, holds);
-    }
-
-    /// Reads what can be read.
-    fn decode<'a>(
-        &self,
-        items: impl ExactSizeIterator<Item = &'a Item<'a>> + Clone,
-    ) -> Vec<Decoded<C::Point>> {
         let mut names: Vec<PublicKey> = items.clone().map(|item| item.by).collect();
         names.dedup();
         let keys = self.keys.points(&names, |encodings| self.curve.decompress(encodings));
-        let halves = |item: &Item| {
-            let (r, s) = item.signature.0.split_first_chunk::<32>()?;
-            Some((*r, Option::from(Scalar::from_canonical_bytes(*s.first_chunk()?))?))
-        };
         let (mut key, mut read, mut rs) = (0, Vec::with_capacity(items.len()), Vec::new());
         for (at, item) in items.enumerate() {
             if names[key] != item.by {
                 key += 1;
             }
-            if let (Some(point), Some((r, s))) = (keys[key], halves(item)) {
-                read.push((at, key, point, s, item));
+            if let (true, Some((r, s))) = (keys[key].is_some(), halves(item)) {
+                read.push(Read { at, key, s, item });
                 rs.push(r);
             }
         }
-        let points = self.curve.decompress(&rs);
-        let decoded = read.into_iter().zip(points).filter_map(|((at, key, point, s, item), r)| {
-            let signature = Single { key: point, r: r?, k: challenge(item), s };
+        let rs = self.curve.decompress(&rs);
+        let hashed: Vec<_> = read.iter().map(|read| read.item).collect();
+        let ks = self.curve.challenges(&hashed);
+        let decoded = read.iter().zip(&rs).zip(ks).filter_map(|((read, r), k)| {
+            let &Read { at, key, s, .. } = read;
+            let signature = Single { key: keys[key].as_ref()?, r: r.as_ref()?, k, s };
             Some(Decoded { at, key, signature, z: Scalar::ZERO })
         });
-        decoded.collect()
+        let mut decoded: Vec<_> = decoded.collect();
+        weigh(&mut decoded);
+        self.settle(&decoded, holds);
     }
 
     /// Writes a verdict for each of `items`.
@@ -139,17 +141,14 @@ impl<C: Curve> Batches<C> {
     }
 }
 
-/// k: SHA-512 of R, the key and the statement, as a scalar.
-fn challenge(item: &Item) -> Scalar {
-    let hash = Sha512::new()
-        .chain_update(&item.signature.0[..32])
-        .chain_update(item.by.0)
-        .chain_update(item.statement);
-    Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
+/// R and s of an item's signature; `None` where s is not reduced.
+fn halves(item: &Item) -> Option<([u8; 32], Scalar)> {
+    let (r, s) = item.signature.0.split_first_chunk()?;
+    Some((*r, Option::from(Scalar::from_canonical_bytes(*s.first_chunk()?))?))
 }
 
 /// Draws each item's weight from a stream keyed by all of them.
-fn weigh<P>(items: &mut [Decoded<P>]) {
+fn weigh<P>(items: &mut [Decoded<'_, P>]) {
     if items.len() < 2 {
         return; // One alone is checked without a weight.
     }

@@ -9,7 +9,12 @@ use curve25519_dalek::{
     traits::{IsIdentity, VartimeMultiscalarMul, VartimePrecomputedMultiscalarMul},
 };
 
-use super::batch::{Curve, Single};
+use sha2::{Digest as _, Sha512};
+
+use super::{
+    Item,
+    batch::{Curve, Single},
+};
 
 /// From this many points on, Pippenger's way of adding beats Straus' (measured in `curve25519-dalek`).
 const PIPPENGER_MIN: usize = 190;
@@ -41,13 +46,24 @@ impl Curve for Plain {
         encodings.iter().map(|&bytes| CompressedEdwardsY(bytes).decompress()).collect()
     }
 
-    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[EdwardsPoint]) -> bool {
+    fn challenges(&self, items: &[&Item]) -> Vec<Scalar> {
+        let challenge = |item: &&Item| {
+            let hash = Sha512::new()
+                .chain_update(&item.signature.0[..32])
+                .chain_update(item.by.0)
+                .chain_update(item.statement);
+            Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
+        };
+        items.iter().map(challenge).collect()
+    }
+
+    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[&EdwardsPoint]) -> bool {
         let sum = if points.len() < PIPPENGER_MIN {
-            self.base.vartime_mixed_multiscalar_mul([of_base], scalars, points)
+            self.base.vartime_mixed_multiscalar_mul([of_base], scalars, points.iter().copied())
         } else {
             EdwardsPoint::vartime_multiscalar_mul(
                 scalars.iter().chain([&of_base]),
-                points.iter().chain([&ED25519_BASEPOINT_POINT]),
+                points.iter().copied().chain([&ED25519_BASEPOINT_POINT]),
             )
         };
         sum.mul_by_cofactor().is_identity()
@@ -55,8 +71,8 @@ impl Curve for Plain {
 
     fn each(&self, signatures: &[Single<EdwardsPoint>]) -> Vec<bool> {
         let holds = |Single { key, r, k, s }: &Single<EdwardsPoint>| {
-            let sum = EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &-key, s);
-            (sum - r).mul_by_cofactor().is_identity()
+            let sum = EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &-*key, s);
+            (sum - *r).mul_by_cofactor().is_identity()
         };
         signatures.iter().map(holds).collect()
     }

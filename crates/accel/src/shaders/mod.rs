@@ -21,7 +21,7 @@ pub mod ed25519;
 pub mod field;
 mod scalar;
 pub mod sha256;
-mod sha512;
+pub(crate) mod sha512;
 mod terms;
 
 use std::fmt::Write;

@@ -64,9 +64,16 @@ pub fn load_limb(words: &[u64; LANES]) -> Limb {
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub fn store(x: Element, out: &mut [[u64; LANES]; LIMBS]) {
     for k in 0..LIMBS {
-        // SAFETY: `out[k]` is 64 writable bytes, and the store asks for no alignment.
-        unsafe { _mm512_storeu_si512(out[k].as_mut_ptr().cast(), x.0[k]) }
+        store_limb(x.0[k], &mut out[k]);
     }
+}
+
+/// The inverse of [`load_limb`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub fn store_limb(x: Limb, out: &mut [u64; LANES]) {
+    // SAFETY: `out` is 64 writable bytes, and the store asks for no alignment.
+    unsafe { _mm512_storeu_si512(out.as_mut_ptr().cast(), x) }
 }
 
 /// Each limb gives what is above its 51 bits to the next, all at once; the highest to the lowest, as

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `field` | numbers modulo p |
 //! | `point` | decoding and addition of points |
+//! | `sha512` | what a signature answers to |
 //! | `sum` | the equation of a batch |
 //! | `alone` | eight equations of one signature each |
 //!
@@ -23,9 +24,12 @@
 mod alone;
 mod field;
 mod point;
+mod sha512;
 mod sum;
 #[cfg(test)]
 mod tests;
+
+use std::array;
 
 use curve25519_dalek::{EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_POINT};
 
@@ -33,8 +37,12 @@ use self::{
     alone::{MULTIPLES, Question},
     field::LANES,
     point::Addend,
+    sha512::Message,
 };
-use super::batch::{Curve, Single};
+use super::{
+    Item,
+    batch::{Curve, Single},
+};
 
 /// Proof that this processor has the instructions used here.
 #[derive(Clone, Copy, Debug)]
@@ -50,9 +58,13 @@ impl Ifma {
         // SAFETY: `self` proves that the processor has the features which `decompress` enables.
         unsafe { point::decompress(encodings) }
     }
-    fn vanishes(self, scalars: &[[u8; 32]], points: &[Addend]) -> bool {
+    fn vanishes(self, scalars: &[[u8; 32]], points: &[&Addend]) -> bool {
         // SAFETY: `self` proves that the processor has the features which `vanishes` enables.
         unsafe { sum::vanishes(scalars, points) }
+    }
+    fn hash(self, messages: &[Message; LANES], blocks: usize) -> [[u8; 64]; LANES] {
+        // SAFETY: `self` proves that the processor has the features which `hash` enables.
+        unsafe { sha512::hash(messages, blocks) }
     }
     fn hold(self, questions: &[Question; LANES], base: &[Addend; MULTIPLES]) -> u8 {
         // SAFETY: `self` proves that the processor has the features which `hold` enables.
@@ -84,7 +96,7 @@ impl Wide {
 
 impl Curve for Wide {
     type Point = Addend;
-    const ALONE: usize = 64;
+    const ALONE: usize = 32;
     const ALONE_AFTER: usize = 64;
 
     fn decompress(&self, encodings: &[[u8; 32]]) -> Vec<Option<Addend>> {
@@ -98,9 +110,34 @@ impl Curve for Wide {
         points
     }
 
-    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[Addend]) -> bool {
+    fn challenges(&self, items: &[&Item]) -> Vec<Scalar> {
+        // Those of one length in blocks together, eight at a time.
+        let blocks = |at: usize| sha512::blocks(items[at].statement.len());
+        let mut order: Vec<_> = (0..items.len()).map(|at| (blocks(at), at)).collect();
+        order.sort_unstable();
+        let mut challenges = vec![Scalar::ZERO; items.len()];
+        for alike in order.chunk_by(|a, b| a.0 == b.0) {
+            for eight in alike.chunks(LANES) {
+                // The last of few stands in the lanes that are left over.
+                let message = |l: usize| {
+                    let Item { by, statement, signature } = items[eight[l.min(eight.len() - 1)].1];
+                    let mut head = [0; sha512::HEAD];
+                    head[..32].copy_from_slice(&signature.0[..32]);
+                    head[32..].copy_from_slice(&by.0);
+                    (head, *statement)
+                };
+                let hashes = self.ifma.hash(&array::from_fn(message), eight[0].0);
+                for (&(_, at), hash) in eight.iter().zip(hashes) {
+                    challenges[at] = Scalar::from_bytes_mod_order_wide(&hash);
+                }
+            }
+        }
+        challenges
+    }
+
+    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[&Addend]) -> bool {
         let scalars: Vec<_> = scalars.iter().chain([&of_base]).map(Scalar::to_bytes).collect();
-        let points = [points, &self.base[..1]].concat();
+        let points = [points, &[&self.base[0]]].concat();
         self.ifma.vanishes(&scalars, &points)
     }
 
@@ -112,7 +149,7 @@ impl Curve for Wide {
                 let Single { key, r, k, s } = &eight[l.min(eight.len() - 1)];
                 Question { key, r, k: k.to_bytes(), s: s.to_bytes() }
             };
-            let hold = self.ifma.hold(&std::array::from_fn(question), &self.base);
+            let hold = self.ifma.hold(&array::from_fn(question), &self.base);
             verdicts.extend((0..eight.len()).map(|l| hold >> l & 1 == 1));
         }
         verdicts

@@ -15,7 +15,7 @@ const SCALAR_BITS: usize = 253;
 /// Whether 8 · Σ `scalars[i]` · `points[i]` is the neutral point. Scalars are little-endian and below
 /// 2²⁵³.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn vanishes(scalars: &[[u8; 32]], points: &[Addend]) -> bool {
+pub fn vanishes(scalars: &[[u8; 32]], points: &[&Addend]) -> bool {
     assert_eq!(scalars.len(), points.len());
     let digits = Digits::of(scalars, width(scalars.len()));
     let mut buckets = vec![[[[0; LANES]; LIMBS]; 4]; digits.half()];
@@ -107,7 +107,7 @@ impl Digits {
 /// Adds up the points of each bucket of a column: bucket d − 1 in `lane` gets those of digit d, less those
 /// of digit −d.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn fill(digits: &[i16], points: &[Addend], buckets: &mut [Stored], lane: usize) {
+fn fill(digits: &[i16], points: &[&Addend], buckets: &mut [Stored], lane: usize) {
     let lists = Lists::of(digits, buckets.len());
     for eight in lists.by_length().chunks(LANES) {
         let mut lanes = [&[][..]; LANES];
@@ -119,7 +119,7 @@ fn fill(digits: &[i16], points: &[Addend], buckets: &mut [Stored], lane: usize) 
             let (mut from, mut negative) = ([&Addend::NEUTRAL; LANES], 0);
             for l in 0..LANES {
                 if let Some(entry) = lanes[l].get(step) {
-                    from[l] = &points[entry.point as usize];
+                    from[l] = points[entry.point as usize];
                     negative |= u8::from(entry.negative) << l;
                 }
             }

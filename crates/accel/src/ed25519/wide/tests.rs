@@ -2,6 +2,7 @@
 
 use std::array;
 
+use byzlab_core::{PublicKey, Signature};
 use curve25519_dalek::{constants::EIGHT_TORSION, edwards::CompressedEdwardsY, traits::Identity};
 use proptest::{array::uniform5, collection::vec, prelude::*};
 
@@ -138,6 +139,7 @@ proptest! {
         let torsion = EIGHT_TORSION[extra];
         points.push((sum + torsion + ED25519_BASEPOINT_POINT * of_base).compress().0);
         let points: Vec<_> = wide.decompress(&points).into_iter().map(Option::unwrap).collect();
+        let points: Vec<_> = points.iter().collect();
         prop_assert!(wide.vanishes(of_base, &factors, &points));
         prop_assert!(!wide.vanishes(of_base + Scalar::ONE, &factors, &points));
     }
@@ -187,22 +189,29 @@ fn eight_alone_are_each_alone() {
     let Some(wide) = Wide::detect() else { return };
     let plain = Plain::default();
     let points = some_points();
-    let mut signatures = Vec::new();
-    for i in 0..60u64 {
+    let numbers = |i: u64| {
         let (k, s) =
-            (-Scalar::from(i * i * 0xfeed_beef_f00d), Scalar::from(u128::MAX / u128::from(i + 1)));
-        let key = points[i as usize % 40];
-        let mut r = ED25519_BASEPOINT_POINT * s - key * k + EIGHT_TORSION[i as usize % 8];
-        if i % 3 == 0 {
-            r += points[i as usize % 40 / 2];
-        }
-        signatures.push(Single { key, r, k, s });
-    }
-    let decode = |point: EdwardsPoint| wide.decompress(&[point.compress().0])[0].unwrap();
-    let in_lanes: Vec<_> = signatures
-        .iter()
-        .map(|&Single { key, r, k, s }| Single { key: decode(key), r: decode(r), k, s })
+            (Scalar::from(i * i * 0xfeed_f00d), Scalar::from(u128::MAX / u128::from(i + 1)));
+        (-k, s)
+    };
+    let rs: Vec<_> = (0..60)
+        .map(|i| {
+            let (k, s) = numbers(i);
+            let r = ED25519_BASEPOINT_POINT * s - points[i as usize % 40] * k;
+            let wrong = if i % 3 == 0 { points[i as usize / 2] } else { EdwardsPoint::identity() };
+            r + wrong + EIGHT_TORSION[i as usize % 8]
+        })
         .collect();
+    let decode = |point: &EdwardsPoint| wide.decompress(&[point.compress().0])[0].unwrap();
+    let keys_in_lanes: Vec<_> = points.iter().map(decode).collect();
+    let rs_in_lanes: Vec<_> = rs.iter().map(decode).collect();
+    let (mut signatures, mut in_lanes) = (Vec::new(), Vec::new());
+    for i in 0..60 {
+        let (k, s) = numbers(i);
+        let (at, i) = (i as usize % 40, i as usize);
+        signatures.push(Single { key: &points[at], r: &rs[i], k, s });
+        in_lanes.push(Single { key: &keys_in_lanes[at], r: &rs_in_lanes[i], k, s });
+    }
     for count in [0, 1, 7, 8, 9, 60] {
         let want = plain.each(&signatures[..count]);
         assert_eq!(wide.each(&in_lanes[..count]), want);
@@ -210,4 +219,25 @@ fn eight_alone_are_each_alone() {
     let want = plain.each(&signatures);
     assert!(want.contains(&true) && want.contains(&false));
     assert!(signatures.iter().any(|single| single.key.is_small_order()));
+}
+
+/// Statements of any length in any order, few of some and many of others.
+#[test]
+fn eight_are_hashed_as_one_is() {
+    let Some(wide) = Wide::detect() else { return };
+    let bytes: Vec<u8> = (0..2_000).map(|i| (i % 253) as u8).collect();
+    let lengths = (0..=300).chain([64; 30]).chain([1_000, 2_000, 1_001, 0]);
+    let items: Vec<_> = lengths
+        .zip(0u8..=255)
+        .chain((200..=300).zip(0u8..=255))
+        .map(|(length, name)| Item {
+            by: PublicKey([name; 32]),
+            statement: &bytes[..length],
+            signature: Signature([!name; 64]),
+        })
+        .collect();
+    for count in [0, 1, 7, 8, 9, items.len()] {
+        let items: Vec<_> = items[..count].iter().collect();
+        assert_eq!(wide.challenges(&items), Plain::default().challenges(&items), "{count}");
+    }
 }

@@ -13,9 +13,12 @@ use super::{
     rounds::*,
     words::{load, swap},
 };
-use crate::sha256::{
-    constants::{self, INITIAL, ROUND, padding},
-    scan::{HEADER_BITS, Scan},
+use crate::{
+    sha256::{
+        constants::{self, INITIAL, ROUND, padding},
+        scan::{HEADER_BITS, Scan},
+    },
+    unrolled::unrolled,
 };
 
 /// What a search knows before the nonce.

@@ -5,7 +5,10 @@
 
 use std::arch::x86_64::*;
 
-use super::super::constants::{INITIAL, ROUND};
+use crate::{
+    sha256::constants::{INITIAL, ROUND},
+    unrolled::unrolled,
+};
 
 /// A word of each of sixteen messages.
 pub type Word = __m512i;
@@ -13,21 +16,6 @@ pub type Word = __m512i;
 pub type State = [Word; 8];
 /// The last sixteen words of the schedule: word t is at t mod 16.
 pub type Schedule = [Word; 16];
-
-/// `$body` with `$i` a constant, from 0 to 15 or as listed: so that each word stays in a register of its
-/// own.
-macro_rules! unrolled {
-    ($i:ident => $body:expr) => {
-        unrolled!($i in [0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15] => $body)
-    };
-    ($i:ident in [$($n:literal)*] => $body:expr) => {
-        $({
-            const $i: usize = $n;
-            $body
-        })*
-    };
-}
-pub(super) use unrolled;
 
 /// Sixteen rounds from `$first` on, the schedule extended before each. No function: one of this size is
 /// not inlined, and what is known of the words would not be known inside.
