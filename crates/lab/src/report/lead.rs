@@ -7,7 +7,9 @@ use indexmap::IndexSet;
 use super::{
     html::Html,
     model::{Group, Model, mark_label, why_nothing},
-    phases, words,
+    phases,
+    sections::comparison,
+    words,
 };
 
 /// More panels than this are told as ranges, not one by one.
@@ -119,7 +121,7 @@ fn what(model: &Model) -> String {
 fn results(model: &Model) -> String {
     let panels = model.panels();
     if panels.len() > TOLD_MAX {
-        return ranges(model);
+        return comparison::told(model).unwrap_or_else(|| ranges(model));
     }
     let sentence = |panel: &super::model::Panel<'_>| {
         let mut groups = panel.groups.clone();

@@ -266,7 +266,7 @@ impl Chart {
     /// values where these span decades enough.
     fn decades(&self, least: f64, most: f64, vertical: bool) -> Range {
         let head = if vertical && !self.faults.is_empty() { 5.0 } else { 1.3 };
-        if most / least >= 100.0 {
+        if most / least >= 20.0 {
             return Range { from: least / 1.3, to: most * head, log: true };
         }
         let from = 10_f64.powf(least.log10().floor());

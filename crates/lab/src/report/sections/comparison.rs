@@ -4,8 +4,9 @@
 //! combination of those; in it, each protocol is a line through its committees by size. A point is
 //! the highest throughput that was reached there under any load, and the lowest median latency: what
 //! a protocol does when it is asked for much, and how soon it answers when it is asked for little.
+//! A second figure draws the same throughput over the size of the committee.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use byzlab_core::Span;
 use indexmap::{IndexMap, IndexSet};
@@ -56,9 +57,38 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let settings = settings(context.model, &keys);
     html.element("section", &[("id", "comparison")], |html| {
         html.leaf("h2", &[], "The comparison");
-        figure(context, html, &settings);
+        latencies(context, html, &settings);
+        if sizes(&settings).len() > 1 {
+            throughputs(context, html, &settings);
+        }
         idle(html, &settings);
     });
+}
+
+/// What the first setting shows, in a sentence: what each protocol's throughput becomes from the
+/// smallest to the largest committee, those that keep most of it first.
+pub(in super::super) fn told(model: &Model) -> Option<String> {
+    let keys = named(model);
+    let settings = settings(model, &keys);
+    let setting = settings.first().filter(|_| !keys.is_empty() && model.labels().len() > 1)?;
+    let rate = |reached: &Reached<'_>| reached.at.map_or(0.0, |at| at.0);
+    let course = |course: &Course<'_>| {
+        let [first, .., last] = &course.reached[..] else { return None };
+        let (before, after) = (rate(first), rate(last));
+        let (from, to) = (words::number(before), words::number(after));
+        (before > 0.0).then(|| (after / before, format!("{} from {from} to {to}", course.label)))
+    };
+    let mut courses: Vec<_> = setting.courses.iter().filter_map(course).collect();
+    courses.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let courses: Vec<_> = courses.into_iter().map(|(_, text)| text).collect();
+    let (sizes, title) = (sizes(&settings), &setting.title);
+    let (least, most) = (sizes.first()?, sizes.last()?);
+    (!courses.is_empty()).then(|| {
+        format!(
+            "{title}, from {least} to {most} replicas the highest throughput goes, in transactions/s: {}.",
+            words::list(&courses)
+        )
+    })
 }
 
 /// Keys of the sweep whose values are names, but for the load's.
@@ -109,14 +139,14 @@ fn best<'a>(nodes: u16, groups: &[&'a Group]) -> Reached<'a> {
     Reached { nodes, at, idle: groups.first().copied().filter(|_| at.is_none()) }
 }
 
-fn figure(context: &Context<'_>, html: &mut Html, settings: &[Setting<'_>]) {
-    let sizes: IndexSet<String> = settings
-        .iter()
-        .flat_map(|s| &s.courses)
-        .flat_map(|c| &c.reached)
-        .map(|r| r.nodes.to_string())
-        .collect();
-    let sizes: Vec<_> = sizes.iter().collect();
+/// The sizes of committees, each once, in order.
+fn sizes(settings: &[Setting<'_>]) -> BTreeSet<u16> {
+    let all = settings.iter().flat_map(|s| &s.courses).flat_map(|c| &c.reached);
+    all.map(|reached| reached.nodes).collect()
+}
+
+fn latencies(context: &Context<'_>, html: &mut Html, settings: &[Setting<'_>]) {
+    let sizes: Vec<_> = sizes(settings).iter().map(u16::to_string).collect();
     let caption = format!(
         "Throughput against latency, one panel a setting, one line a protocol through its committees \
          of {} replicas; the largest marker is the largest committee. A point is the highest \
@@ -124,50 +154,72 @@ fn figure(context: &Context<'_>, html: &mut Html, settings: &[Setting<'_>]) {
          a line that runs to the left loses throughput as the committee grows.",
         words::list(&sizes)
     );
-    let (xs, ys) = (extent(settings, |at| at.0), extent(settings, |at| at.1));
-    context.figure(html, &caption, "means.csv", |html, id| {
+    let axes = |least: (f64, f64), most: (f64, f64)| {
+        (
+            Axis::log("throughput (tx/s)").showing(least.0, most.0),
+            Axis::log("median latency (ms)").showing(least.1, most.1),
+        )
+    };
+    let place = |reached: &Reached<'_>| reached.at;
+    panels(context, html, settings, &caption, "throughput against latency", place, axes);
+}
+
+fn throughputs(context: &Context<'_>, html: &mut Html, settings: &[Setting<'_>]) {
+    let caption = "The same throughput over the size of the committee, both axes logarithmic. What \
+                   one leader's uplink bounds falls as 1/(n − 1); a level line is a protocol that loses \
+                   nothing as the committee grows.";
+    let axes = |least: (f64, f64), most: (f64, f64)| {
+        (
+            Axis::log("replicas").showing(least.0, most.0),
+            Axis::log("throughput (tx/s)").showing(least.1, most.1),
+        )
+    };
+    let place = |reached: &Reached<'_>| Some((f64::from(reached.nodes), reached.at?.0));
+    panels(context, html, settings, caption, "throughput over replicas", place, axes);
+}
+
+/// One panel a setting, all of them with the same axes, one line a protocol.
+fn panels(
+    context: &Context<'_>,
+    html: &mut Html,
+    settings: &[Setting<'_>],
+    caption: &str,
+    what: &str,
+    place: fn(&Reached<'_>) -> Option<(f64, f64)>,
+    axes: fn((f64, f64), (f64, f64)) -> (Axis, Axis),
+) {
+    let all = settings.iter().flat_map(|s| &s.courses).flat_map(|c| &c.reached);
+    let places: Vec<_> = all.filter_map(place).collect();
+    let end = |start: f64, pick: fn(f64, f64) -> f64| {
+        let ends = |end: (f64, f64), at: &(f64, f64)| (pick(end.0, at.0), pick(end.1, at.1));
+        places.iter().fold((start, start), ends)
+    };
+    if places.is_empty() {
+        return;
+    }
+    let (x, y) = axes(end(f64::INFINITY, f64::min), end(0.0, f64::max));
+    context.figure(html, caption, "means.csv", |html, id| {
         legend(html, &context.model.groups);
         html.element("div", &[("class", "panels-of-three")], |html| {
             for (number, setting) in settings.iter().enumerate() {
                 html.element("div", &[("class", "panel")], |html| {
                     html.leaf("h4", &[], &setting.title);
-                    let alt = format!("throughput against latency: {}", setting.title);
-                    html.svg(&chart(setting, xs, ys).draw(&format!("{id}-{number}"), &alt));
+                    let (x, y, size) = (x.clone(), y.clone(), Size::Third);
+                    let lines = setting.courses.iter().filter_map(|course| line(course, place));
+                    let lines = lines.collect();
+                    let chart = Chart { x, y, lines, size, ..Chart::default() };
+                    let alt = format!("{what}: {}", setting.title);
+                    html.svg(&chart.draw(&format!("{id}-{number}"), &alt));
                 });
             }
         });
     });
 }
 
-/// The range of all panels, so that they can be compared.
-fn extent(settings: &[Setting<'_>], value: fn((f64, f64)) -> f64) -> Option<(f64, f64)> {
-    let all = settings.iter().flat_map(|s| &s.courses).flat_map(|c| &c.reached);
-    let values: Vec<f64> = all.filter_map(|reached| reached.at.map(value)).collect();
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(0.0, f64::max);
-    (!values.is_empty()).then_some((least, most))
-}
-
-fn chart(setting: &Setting<'_>, xs: Option<(f64, f64)>, ys: Option<(f64, f64)>) -> Chart {
-    let axis = |label: &str, range: Option<(f64, f64)>| match range {
-        Some((from, to)) => Axis::log(label).showing(from, to),
-        None => Axis::log(label),
-    };
-    let mut chart = Chart {
-        x: axis("throughput (tx/s)", xs),
-        y: axis("median latency (ms)", ys),
-        size: Size::Third,
-        ..Chart::default()
-    };
-    for course in &setting.courses {
-        let points: Vec<_> = course.reached.iter().filter_map(|reached| reached.at).collect();
-        if !points.is_empty() {
-            let mut line = Line::new(course.style, points);
-            line.growing = true;
-            chart.lines.push(line);
-        }
-    }
-    chart
+fn line(course: &Course<'_>, place: fn(&Reached<'_>) -> Option<(f64, f64)>) -> Option<Line> {
+    let points: Vec<_> = course.reached.iter().filter_map(place).collect();
+    let growing = true;
+    (!points.is_empty()).then(|| Line { growing, ..Line::new(course.style, points) })
 }
 
 /// What committed nothing, and why: in place of a point at zero.

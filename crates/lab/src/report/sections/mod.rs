@@ -1,7 +1,7 @@
 //! The sections of the report, each in its room.
 
 mod checks;
-mod comparison;
+pub(super) mod comparison;
 mod control;
 mod course;
 mod latency;
@@ -23,9 +23,9 @@ type Section = fn(&Context<'_>, &mut Html);
 
 /// All sections in order.
 pub(super) const ALL: [Section; 9] = [
+    comparison::section,
     runs::section,
     checks::section,
-    comparison::section,
     sweep::section,
     course::section,
     latency::section,

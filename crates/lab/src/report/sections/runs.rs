@@ -10,6 +10,9 @@ use super::super::{
 };
 use crate::record::Record;
 
+/// A longer table unfolds.
+const OPEN_MAX: usize = 64;
+
 pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
     let seeds = model.groups.iter().any(|group| group.runs.len() > 1);
@@ -35,7 +38,14 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         ]);
         columns.extend(cpu.then_some("CPU µs / tx"));
         columns.extend(["Violations", "Ledger head"]);
-        html.table("runs", "", &columns, &rows);
+        if rows.len() > OPEN_MAX {
+            html.element("details", &[], |html| {
+                html.leaf("summary", &[], format!("All {} rows", rows.len()));
+                html.table("runs", "", &columns, &rows);
+            });
+        } else {
+            html.table("runs", "", &columns, &rows);
+        }
         reasons(model, html);
         html.element("p", &[("class", "small")], |html| {
             html.text(

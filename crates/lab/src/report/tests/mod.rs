@@ -319,10 +319,13 @@ fn named_settings_are_compared() {
         .iter()
         .flat_map(|place| ["undisturbed", "f down"].map(|faults| (place, faults)))
         .flat_map(|setting| ["little", "much"].map(|load| (setting, load)))
+        .flat_map(|at| [4, 16].map(|nodes| (at, nodes)))
         .flat_map(|at| quickstart().into_iter().take(2).map(move |record| (at, record)))
         .enumerate()
-        .map(|(run, (((place, faults), load), mut record))| {
+        .map(|(run, ((((place, faults), load), nodes), mut record))| {
             record.run = run;
+            record.summary.nodes = nodes;
+            record.summary.throughput_tps *= 4.0 / f64::from(nodes);
             record.label = format!("{}-{}", record.label, run % 2);
             for (key, name) in [("network", *place), ("faults", faults), ("load", load)] {
                 record.point.insert(key.into(), name.into());
@@ -343,6 +346,9 @@ fn named_settings_are_compared() {
         assert!(html.contains(&format!("<h4>{title}</h4>")), "no panel {title}");
     }
     assert!(!html.contains("<h4>Lan, undisturbed, little"), "loads share a panel");
+    for text in ["from 4 to 16 replicas", "throughput over replicas: Lan, undisturbed"] {
+        assert!(html.contains(text), "no `{text}`");
+    }
     let comparison = html.split("id=\"comparison\"").nth(1).unwrap();
     let why = "as theory says: four live leaders in a row are wanted";
     assert!(comparison.contains("Committed nothing") && comparison.contains(why));
