@@ -19,7 +19,13 @@
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
 //! **Unsafe code** stands in `sha256/ni`, `sha256/wide` and `ed25519/wide`, whose documentation says what
-//! makes it sound.
+//! makes it sound. Their tests run under AddressSanitizer, also with a stable compiler; everything is built
+//! anew for it, what Rust's standard library and C code do is not looked at, and a GPU's driver is left out:
+//!
+//! ```text
+//! RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test -p byzlab-accel \
+//!     --target x86_64-unknown-linux-gnu --lib -- --skip gpu
+//! ```
 
 pub mod choice;
 mod cpu;

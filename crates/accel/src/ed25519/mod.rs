@@ -34,9 +34,9 @@ use crate::workers::Workers;
 const BATCH_MAX: usize = 4_096;
 /// Fewer than this for each thread are not worth waking one.
 const BATCH_MIN: usize = 16;
-/// One signature alone would fill an eighth of the lanes.
+/// Fewer leave too many lanes idle: eight equations cost as much as one.
 #[cfg(target_arch = "x86_64")]
-const WIDE_MIN: usize = 2;
+const WIDE_MIN: usize = 4;
 
 /// One signature to check.
 #[derive(Clone, Copy, Debug)]

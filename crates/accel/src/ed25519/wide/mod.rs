@@ -96,7 +96,7 @@ impl Wide {
 
 impl Curve for Wide {
     type Point = Addend;
-    const ALONE: usize = 32;
+    const ALONE: usize = 24;
     const ALONE_AFTER: usize = 64;
 
     fn decompress(&self, encodings: &[[u8; 32]]) -> Vec<Option<Addend>> {
