@@ -8,11 +8,15 @@ mod recovery;
 
 use std::collections::BTreeMap;
 
-use byzlab_core::{Digest, Packet, View};
-use byzlab_protocols::hotstuff::{
-    Message,
-    rules::{Lineage, Phase, Rule},
+use byzlab_core::{Digest, Packet, ReplicaId, Span, Time, View};
+use byzlab_protocols::{
+    builtin,
+    hotstuff::{
+        Message,
+        rules::{Lineage, Phase, Rule},
+    },
 };
+use byzlab_sim::{Clients, Deed, Fault, Scenario, run_traced};
 
 use recovery::{SIZE, Witness};
 
@@ -95,5 +99,30 @@ fn one_that_forgets_what_it_said_leads_nobody_astray() {
             world.kills = 24;
             world.until(40);
         }
+    }
+}
+
+/// Waits are long, and one replica is down for a second: votes that it was to collect went nowhere. As
+/// soon as it is back, and asks, they are said again.
+#[test]
+fn one_that_comes_back_is_told_what_was_said_to_it_in_this_view() {
+    let (down, up) = (Time::seconds(1), Time::seconds(2));
+    for name in FAMILY {
+        let mut scenario = Scenario::new(builtin().find(name).unwrap(), 4, 1);
+        scenario.params = "view_timeout = \"10s\"".parse().unwrap();
+        scenario.clients = Clients::open(2, Span::ms(10), Time::NEVER);
+        scenario.journal = true;
+        scenario.stop.after = Span::seconds(3);
+        let replica = ReplicaId(3);
+        scenario.faults =
+            vec![Fault::Crash { replica, at: down }, Fault::Restart { replica, at: up }];
+        let (outcome, trace) = run_traced(&scenario, &mut |_| {}).unwrap();
+        assert_eq!(outcome.violations, []);
+        let commits = trace.journal.iter().filter(|l| matches!(l.deed, Deed::Committed { .. }));
+        let after = |moment: Time| commits.clone().map(|line| line.at).find(|&at| at > moment);
+        let stalled = after(down + Span::ms(100));
+        assert_eq!(stalled, after(up), "{name}: views last till the leader is back");
+        let soon = up + Span::ms(100);
+        assert!(stalled.is_some_and(|at| at < soon), "{name} went on at {stalled:?}");
     }
 }

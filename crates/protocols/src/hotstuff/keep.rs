@@ -192,7 +192,8 @@ impl HotStuff {
         }
     }
 
-    /// Tells `to`, who stands there, where this replica stands, if that is news; now and then at most.
+    /// Tells `to`, who stands there, where this replica stands, if that is news; and again what it said to it
+    /// in this view, which one that was down has not heard. Now and then at most.
     pub(super) fn answer(
         &mut self,
         now: Time,
@@ -206,7 +207,13 @@ impl HotStuff {
             [Some(standing.high.view()), timeout, decision].into_iter().flatten().max()
         };
         let ours = self.standing();
-        if ours.height <= theirs.height && newest(&ours) <= newest(theirs) {
+        let news = ours.height > theirs.height || newest(&ours) > newest(theirs);
+        let said = self.said.iter().filter(|(whom, _)| whom.is_none_or(|whom| whom == to));
+        let said: Vec<Message> = match self.waits() && !self.pacemaker.gave_up() {
+            true => said.map(|(_, message)| message.clone()).collect(),
+            false => Vec::new(),
+        };
+        if !news && said.is_empty() {
             return out.drop(to, "status", "it knows as much");
         }
         let answered = &mut self.answered[to.index()];
@@ -214,6 +221,9 @@ impl HotStuff {
             return out.drop(to, "status", "answered a moment ago");
         }
         *answered = Some(now);
-        out.send(to, Message::Status(Box::new(ours), false));
+        if news {
+            out.send(to, Message::Status(Box::new(ours), false));
+        }
+        said.into_iter().for_each(|message| out.send(to, message));
     }
 }

@@ -59,6 +59,11 @@
 //! crash the three-chain commits nothing, and the two-chain half a block a view. That is the protocols', not
 //! this program's; `leaders = "random"` escapes it.
 //!
+//! A leader that is down costs two waits a round: that of the view before, whose votes it should have
+//! collected, and that of its own; half a wait more where new-views go to the next leader, for those of the
+//! view before go to it. So where views take milliseconds, throughput with one down is that of the timeout.
+//! When it comes back it asks, and is told again what it was told in this view, votes too: nobody waits on.
+//!
 //! # Deviations from the papers
 //! - A node without transactions is a *blank*: it has a view and a certificate, and adds no block to the
 //!   ledger. Leaders propose blanks only while something below is not known to be committed by all: an

@@ -12,7 +12,7 @@ use crate::kit::{Due, Heard, TimeoutVote};
 
 impl HotStuff {
     /// Whether there is anything to wait for: transactions, or blocks that are not committed.
-    fn waits(&self) -> bool {
+    pub(super) fn waits(&self) -> bool {
         let root = self.chain.root().height;
         let heard = self.heard.filter(|heard| heard.view() == self.pacemaker.view());
         let heard = heard.map(|heard| heard.own.head.height);

@@ -229,8 +229,8 @@ impl<R: Rules> Notary<R> {
     }
 
     /// A view may end both ways, and this replica have heard of one end where the leader heard of the other:
-    /// asks the leader, once a view, what its proposal stands on. (The paper has leaders send that to
-    /// all; links that lose nothing bring every end to everyone anyway.)
+    /// asks the leader, once a view, what its proposal stands on. (In the paper everyone sends the chain
+    /// with which it enters a view to all, and links lose nothing.)
     pub(super) fn question(&mut self, leader: ReplicaId, out: &mut Effects<Self>) {
         if !std::mem::replace(&mut self.questioned, true) && leader != self.seat.me {
             out.note(Note::Waits { why: "what the proposal stands on is not known" });
