@@ -3,7 +3,8 @@
 use std::{ops::Range, thread};
 
 use byzlab_core::{
-    Accelerator, Claim, Digest, Puzzle, Seal,
+    Accelerator, Claim, Digest, Puzzle, Seal, Signature, Signer,
+    accelerator::sign_in_runs,
     crypto::bls::{self, Aggregate},
     merkle,
 };
@@ -19,6 +20,8 @@ const HASH_MIN: usize = 64 << 10;
 /// Fewer BLS signatures than these are not worth waking another thread: the equation's last step is
 /// shared by all in a part.
 const SUMS_MIN: usize = 2;
+/// Fewer signatures to make than these for each thread are not worth waking one.
+const SIGN_MIN: usize = 64;
 /// The leaves of a subtree that one thread reduces by itself: a power of two, so that subtrees are
 /// whole. Its digests (64 KiB) stay in a core's own cache.
 const SUBTREE: usize = 2_048;
@@ -142,6 +145,15 @@ impl Accelerator for Cpu {
         // stands in the whole tree just as it does alone.
         let mut tops = self.workers.map_parts(&mut leaves, SUBTREE, |part| self.sha.top(part));
         merkle::bind(items.len(), self.sha.top(&mut tops))
+    }
+
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        let mut out = vec![Signature::default(); items.len()];
+        let part = items.len().div_ceil(self.workers.threads()).max(SIGN_MIN);
+        self.workers.each(items, &mut out, part, |items, out| {
+            out.copy_from_slice(&sign_in_runs(items));
+        });
+        out
     }
 
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {

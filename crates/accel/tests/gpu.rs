@@ -247,6 +247,37 @@ fn a_liar_is_found_out() {
     }
 }
 
+/// What clients leave unsigned has the bytes that they would have sent, whoever signs it; a wrong signature
+/// does not leave.
+#[test]
+fn transactions_are_signed_together() {
+    let Some(gpu) = open(Options::default()) else { return };
+    let signer = |i| Signer::seeded(Scheme::Ed25519, 1, &format!("client/{i}"));
+    let signers: Vec<_> = (0..3).map(signer).collect();
+    let committee = Committee::new("test", vec![signers[0].public()], true);
+    let payloads = |i: u64| (0..90).map(move |n| vec![i as u8; 8 + (n % 70) as usize]);
+    let both = |i: u64| {
+        let signer = &signers[i as usize];
+        let made = Transaction::many(&committee, signer, 7, payloads(i));
+        (made, Transaction::many_unsigned(&committee, signer, 7, payloads(i)))
+    };
+    let (want, unsigned): (Vec<_>, Vec<_>) = (0..3).map(both).unzip();
+    let sign = |by: &dyn Accelerator| {
+        let mut all = unsigned.clone();
+        let with_signers = signers.iter().zip(&mut all);
+        let pairs = with_signers.flat_map(|(by, some)| some.iter_mut().map(move |one| (by, one)));
+        Transaction::sign_all(pairs.collect(), by);
+        all
+    };
+    assert!(gpu.gathers_signing() && !Cpu::new(Some(1)).gathers_signing());
+    assert_eq!(sign(&gpu), want);
+    assert_eq!((gpu.stats().calls, gpu.stats().fallbacks), (1, 0));
+    assert_eq!(sign(&Cpu::new(Some(2))), want);
+    gpu.inject(Fault::Lie);
+    assert_eq!(sign(&gpu), want);
+    assert!(matches!(gpu.failure(), Some(Error::Wrong(_))));
+}
+
 fn batch_of(count: u64) -> Batch {
     let signer = Signer::seeded(Scheme::Ed25519, 1, "client/0");
     let committee = Committee::new("test", vec![signer.public()], false);

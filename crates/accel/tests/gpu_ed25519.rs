@@ -14,7 +14,7 @@ use byzlab_accel::{
     Cpu,
     gpu::{
         Engine, Options,
-        ed25519::{Ed25519, Item, Limbs, Signatures, ToSign},
+        ed25519::{Ed25519, Item, Limbs, Signatures},
         testing,
     },
 };
@@ -139,14 +139,15 @@ fn random_signatures() {
 #[test]
 fn signatures_are_the_cpus() {
     let Some(engine) = engine() else { return };
-    let seeds: Vec<[u8; 32]> = (0..3).map(|i| Signer::seeded_secret(i, "gpu")).collect();
-    let signers: Vec<_> = seeds.iter().map(|seed| Signer::ed25519(*seed)).collect();
+    let signers: Vec<_> = (0..3).map(signer).collect();
     let bytes: Vec<u8> = (0..600u32).map(|i| (i * 89 / 3) as u8).collect();
-    let to_sign: Vec<_> =
-        (0..300).map(|i| ToSign { by: i % 3, statement: &bytes[i..2 * i] }).collect();
-    let want: Vec<_> = to_sign.iter().map(|item| signers[item.by].sign(item.statement)).collect();
+    let to_sign: Vec<(&Signer, &[u8])> =
+        (0..300).map(|i| (&signers[i % 3], &bytes[i..2 * i])).collect();
+    let want: Vec<_> = to_sign.iter().map(|(signer, text)| signer.sign(text)).collect();
     for limbs in limbs(&engine) {
-        let made = Signatures::new(&engine, Some(limbs)).unwrap().sign_many(&seeds, &to_sign);
+        let made = Signatures::new(&engine, Some(limbs)).unwrap().sign_many(&to_sign);
         assert!(made.unwrap() == want, "{limbs:?}");
     }
+    assert_eq!(Cpu::new(Some(3)).sign_many(&to_sign), want);
+    assert_eq!(Reference.sign_many(&to_sign), want);
 }

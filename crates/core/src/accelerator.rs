@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     claim::{Claim, Puzzle, Seal},
-    crypto::{Digest, PublicKey, sha256, verify_ed25519},
+    crypto::{Digest, PublicKey, Signature, Signer, sha256, verify_ed25519},
     merkle,
 };
 
@@ -25,12 +25,32 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     fn merkle_root(&self, items: &[&[u8]]) -> Digest;
     /// The lowest nonce in `nonces` (all within u32) that solves `puzzle`.
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal>;
+    /// Each statement signed by the signer beside it, as [`Signer::sign`] does.
+    ///
+    /// For making load: the time that it takes, and a device's memory, may tell secrets.
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        sign_in_runs(items)
+    }
+    /// Whether it pays to gather what many signers sign for one [`sign_many`](Self::sign_many).
+    fn gathers_signing(&self) -> bool {
+        false
+    }
     /// Says that much will be signed by `keys`: a committee's. Changes no answer, only how soon it comes.
     fn expect_keys(&self, _keys: &[PublicKey]) {}
     /// What was done so far; only those count that have something to tell.
     fn usage(&self) -> Usage {
         Usage::default()
     }
+}
+
+/// [`Accelerator::sign_many`] on the caller's thread: statements of one signer that stand together share work.
+pub fn sign_in_runs(items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+    let runs = items.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b));
+    runs.flat_map(|run| {
+        let statements: Vec<&[u8]> = run.iter().map(|&(_, statement)| statement).collect();
+        run[0].0.sign_many(&statements)
+    })
+    .collect()
 }
 
 /// What an accelerator with a GPU has done since it was made.

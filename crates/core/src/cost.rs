@@ -28,12 +28,20 @@ pub enum Work {
     Merkle,
     /// Nonces tried; they have no bytes.
     Nonces,
+    /// Signatures made: of a load of transactions. Its bytes are those of the statements.
+    Signing,
 }
 
 impl Work {
     /// All kinds, in the order of tables.
-    pub const ALL: [Self; 5] =
-        [Self::KnownKeys, Self::UnknownKeys, Self::Hashes, Self::Merkle, Self::Nonces];
+    pub const ALL: [Self; 6] = [
+        Self::KnownKeys,
+        Self::UnknownKeys,
+        Self::Hashes,
+        Self::Merkle,
+        Self::Nonces,
+        Self::Signing,
+    ];
 
     /// Its name in files, records and metrics.
     pub const fn name(self) -> &'static str {
@@ -43,6 +51,7 @@ impl Work {
             Self::Hashes => "hashes",
             Self::Merkle => "merkle",
             Self::Nonces => "nonces",
+            Self::Signing => "signing",
         }
     }
 }
@@ -99,6 +108,9 @@ pub struct Costs {
     pub merkle: Cost,
     /// See [`Work::Nonces`].
     pub nonces: Cost,
+    /// See [`Work::Signing`]. No simulation charges it, so a file may be without.
+    #[serde(default)]
+    pub signing: Cost,
 }
 
 impl Costs {
@@ -110,6 +122,7 @@ impl Costs {
             Work::Hashes => &self.hashes,
             Work::Merkle => &self.merkle,
             Work::Nonces => &self.nonces,
+            Work::Signing => &self.signing,
         }
     }
     /// The cost of one kind, to be changed.
@@ -120,6 +133,7 @@ impl Costs {
             Work::Hashes => &mut self.hashes,
             Work::Merkle => &mut self.merkle,
             Work::Nonces => &mut self.nonces,
+            Work::Signing => &mut self.signing,
         }
     }
 }

@@ -269,6 +269,14 @@ impl Signer {
             Secret::Simulated { public, salt } => simulated_tag(salt, public, bytes),
         }
     }
+    /// The secret as RFC 8032 expands it, for whoever signs in bulk elsewhere; `None` if it does not sign by
+    /// Ed25519.
+    pub fn expanded(&self) -> Option<&Expanded> {
+        match &self.0 {
+            Secret::Ed25519(key) => Some(&key.1),
+            Secret::Bls(_) | Secret::Simulated { .. } => None,
+        }
+    }
     /// Signs each of `messages`: the signatures that [`sign`](Self::sign) gives, for a third of the
     /// work each.
     ///
@@ -286,7 +294,7 @@ impl Signer {
 /// An Ed25519 secret as RFC 8032 §5.1.5 expands it: what signing in bulk needs and zebra keeps to
 /// itself.
 #[derive(Clone)]
-struct Expanded {
+pub struct Expanded {
     s: Scalar,
     prefix: [u8; 32],
 }
@@ -299,6 +307,14 @@ impl Expanded {
         prefix.copy_from_slice(&hash[32..]);
         let s = Scalar::from_bytes_mod_order(curve25519_dalek::scalar::clamp_integer(s));
         Self { s, prefix }
+    }
+    /// The secret scalar, reduced, little-endian.
+    pub fn scalar(&self) -> [u8; 32] {
+        self.s.to_bytes()
+    }
+    /// What is hashed before a message to make its nonce.
+    pub fn prefix(&self) -> &[u8; 32] {
+        &self.prefix
     }
     /// RFC 8032 §5.1.6 for each message, in variable time.
     fn sign_many(&self, public: &PublicKey, messages: &[&[u8]]) -> Vec<Signature> {
@@ -317,6 +333,12 @@ impl Expanded {
             signature
         };
         nonces.iter().zip(points).zip(messages).map(sign).collect()
+    }
+}
+
+impl fmt::Debug for Expanded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Expanded") // a secret
     }
 }
 

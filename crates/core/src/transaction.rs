@@ -63,9 +63,7 @@ impl Transaction {
         first: u64,
         payloads: impl IntoIterator<Item = Vec<u8>>,
     ) -> Vec<Self> {
-        let body =
-            |(sequence, payload): (u64, Vec<u8>)| Self::body(committee, signer, sequence, &payload);
-        let mut bodies: Vec<BytesMut> = (first..).zip(payloads).map(body).collect();
+        let mut bodies = Self::bodies(committee, signer, first, payloads);
         if committee.client_signatures {
             let statements: Vec<&[u8]> = bodies.iter().map(|body| &body[..]).collect();
             let signatures = signer.sign_many(&statements);
@@ -74,6 +72,48 @@ impl Transaction {
             }
         }
         bodies.into_iter().map(|body| Self(body.freeze())).collect()
+    }
+    /// Those that [`many`](Self::many) makes, with zeros for signatures:
+    /// [`sign_all`](Self::sign_all) puts them in.
+    ///
+    /// # Panics
+    /// As `new` does.
+    pub fn many_unsigned(
+        committee: &Committee,
+        signer: &Signer,
+        first: u64,
+        payloads: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Vec<Self> {
+        let mut bodies = Self::bodies(committee, signer, first, payloads);
+        if committee.client_signatures {
+            bodies.iter_mut().for_each(|body| body.put_bytes(0, SIGNATURE));
+        }
+        bodies.into_iter().map(|body| Self(body.freeze())).collect()
+    }
+    /// Puts the signature of the signer beside it into each transaction that has room for one, all made in
+    /// one call of `accelerator`.
+    pub fn sign_all(mut transactions: Vec<(&Signer, &mut Self)>, accelerator: &dyn Accelerator) {
+        transactions.retain(|(_, transaction)| transaction.0[0] == SIGNED);
+        let statements: Vec<(&Signer, &[u8])> = transactions
+            .iter()
+            .map(|(signer, transaction)| (*signer, &transaction.0[..transaction.payload_end()]))
+            .collect();
+        let signatures = accelerator.sign_many(&statements);
+        for ((_, transaction), signature) in transactions.into_iter().zip(signatures) {
+            let mut bytes = BytesMut::from(&transaction.0[..transaction.payload_end()]);
+            bytes.put_slice(&signature.0);
+            transaction.0 = bytes.freeze();
+        }
+    }
+    fn bodies(
+        committee: &Committee,
+        signer: &Signer,
+        first: u64,
+        payloads: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Vec<BytesMut> {
+        let body =
+            |(sequence, payload): (u64, Vec<u8>)| Self::body(committee, signer, sequence, &payload);
+        (first..).zip(payloads).map(body).collect()
     }
     /// A transaction up to its signature, and room for that.
     fn body(committee: &Committee, signer: &Signer, sequence: u64, payload: &[u8]) -> BytesMut {

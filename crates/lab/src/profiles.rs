@@ -68,6 +68,7 @@ fn cores_of_a_server(cores: u64) -> Costs {
         hashes: hash(25_000),
         merkle: hash(75_000),
         nonces: Cost { start_ns, byte_ps: 0, floor_ns: 0, item_ps: 42_400 / cores },
+        signing: Cost::default(), // no simulation charges it
     }
 }
 
@@ -82,6 +83,7 @@ fn h200() -> Profile {
         hashes: cost(18, 20_000, 1_000),
         merkle: cost(18, 50_000, 1_000),
         nonces: cost(0, 50_000, 200),
+        signing: Cost::default(),
     };
     Profile {
         about: "16 cores of a 2023 server and an H200, estimated".into(),

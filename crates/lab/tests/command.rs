@@ -305,7 +305,7 @@ fn accel_without_an_adapter() {
     let report: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(
         report["bench"].as_array().unwrap().len(),
-        5 * 2 + 2,
+        6 * 2 + 2,
         "widths 1 and 4, and long items"
     );
     assert!(report["gpu"].is_null() && report["cpu"]["compared"].as_u64() > Some(1_000));

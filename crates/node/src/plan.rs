@@ -272,6 +272,8 @@ pub struct ClientPlan {
     pub replies: usize,
     /// Whom transactions go to: [`Entry::recipients`].
     pub recipients: Recipients,
+    /// What signs for the clients, where it [pays to gather](Accelerator::gathers_signing) for it.
+    pub accelerator: Arc<dyn Accelerator>,
     /// Who sends what. Times are counted from the first connection to a replica.
     pub clients: Clients,
     /// From which keys, payloads and arrivals are drawn. Client `i` is called `client/i`.

@@ -1,10 +1,19 @@
 //! Whole clusters over QUIC on loopback, with faults, each for a second or two.
 
-use std::{net::UdpSocket, path::Path, sync::Arc, time::SystemTime};
+use std::{
+    net::UdpSocket,
+    ops::Range,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::SystemTime,
+};
 
 use byzlab_core::{
-    Accelerator, Committee, Reference, ReplicaId, Signer, Span, Time, host::Arrivals,
-    outcome::Outcome,
+    Accelerator, Claim, Committee, Digest, Puzzle, Reference, ReplicaId, Seal, Signature, Signer,
+    Span, Time, host::Arrivals, outcome::Outcome,
 };
 use byzlab_node::{
     ClusterPlan, NodeError, SeatPlan,
@@ -104,6 +113,55 @@ fn proof_of_work_mines_for_real() {
     assert_eq!(outcome.violations, []);
     assert!(outcome.committed_blocks > 0 && outcome.committed_transactions() > 0);
     assert!(!outcome.figures.contains_key(SIGNATURE_CHECKS), "there were none to check");
+}
+
+/// An accelerator that says that it has a device for signing, and counts what it signs.
+#[derive(Debug, Default)]
+struct Pen {
+    signed: AtomicUsize,
+    /// The most in one call.
+    widest: AtomicUsize,
+}
+
+impl Accelerator for Pen {
+    fn name(&self) -> String {
+        "pen".into()
+    }
+    fn check(&self, claims: &[Claim]) -> Vec<bool> {
+        Reference.check(claims)
+    }
+    fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        Reference.hash_many(messages)
+    }
+    fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        Reference.merkle_root(items)
+    }
+    fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
+        Reference.search(puzzle, nonces)
+    }
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        self.signed.fetch_add(items.len(), Ordering::Relaxed);
+        self.widest.fetch_max(items.len(), Ordering::Relaxed);
+        Reference.sign_many(items)
+    }
+    fn gathers_signing(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_all_clients_send_at_once_is_signed_in_one_call() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let mut plan = plan("central", dir.path());
+    let pen = Arc::<Pen>::default();
+    plan.accelerator = pen.clone();
+    plan.duration = Span::ms(500);
+    plan.clients.load.arrivals = Arrivals::Closed { outstanding: 20 };
+    let all_at_first = 20 * plan.clients.count;
+    let outcome = run_cluster(&plan, &mut |_| ()).expect("it runs");
+    is_good(&outcome);
+    assert!(pen.signed.load(Ordering::Relaxed) as u64 >= outcome.submitted);
+    assert!(pen.widest.load(Ordering::Relaxed) >= all_at_first as usize);
 }
 
 #[test]

@@ -84,6 +84,11 @@ impl Judge {
     pub fn costs(&self) -> (Cost, Cost) {
         (self.cpu.cost, self.gpu.cost)
     }
+    /// Whether any call of up to `most` items goes to the GPU, as far as is known now.
+    pub fn ever_to_gpu(&self, most: u64) -> bool {
+        let time = |side: &Expected| u128::from(side.cost.time(most, 0).0);
+        100 * time(&self.gpu) < u128::from(TO_GPU) * time(&self.cpu)
+    }
     /// Who is to do a call.
     pub fn decide(&mut self, items: u64, bytes: u64) -> Side {
         let time = |side: &Expected| u128::from(side.cost.time(items, bytes).0);

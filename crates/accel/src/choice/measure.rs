@@ -53,7 +53,9 @@ pub fn measure(
 /// The sizes to try: each some times the one before.
 fn sizes(work: Work) -> &'static [u64] {
     match work {
-        Work::KnownKeys | Work::UnknownKeys => &[1, 16, 128, 1 << 10, 1 << 13, 1 << 16],
+        Work::KnownKeys | Work::UnknownKeys | Work::Signing => {
+            &[1, 16, 128, 1 << 10, 1 << 13, 1 << 16]
+        }
         Work::Hashes | Work::Merkle => &[1, 64, 1 << 10, 1 << 14, 1 << 17],
         Work::Nonces => &[1, 1 << 8, 1 << 13, 1 << 18, 1 << 23, 1 << 26],
     }
@@ -145,6 +147,12 @@ pub fn median_of(
         Work::Merkle => {
             let messages = samples.messages(count, long);
             time(&mut || accelerator.merkle_root(&messages) != Default::default())?;
+        }
+        Work::Signing => {
+            let clients = samples.clients();
+            let messages = samples.messages(count, long);
+            let items: Vec<_> = clients.iter().cycle().zip(messages).collect();
+            time(&mut || accelerator.sign_many(&items).len() == count)?;
         }
         Work::Nonces => {
             let puzzle = Samples::puzzle();

@@ -11,7 +11,8 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Claim, Costs, Digest, Profile, PublicKey, Puzzle, Seal, Usage, Work,
+    Accelerator, Claim, Costs, Digest, Profile, PublicKey, Puzzle, Seal, Signature, Signer, Usage,
+    Work,
 };
 
 use super::{
@@ -21,6 +22,9 @@ use super::{
 
 /// The most keys that are expected at once; further ones are like any others.
 const EXPECTED_MAX: usize = 1 << 16;
+
+/// As many signatures as are gathered, at most, for one call.
+const GATHERED_MAX: u64 = 1 << 12;
 
 /// An accelerator that may fail, and then must not be asked.
 pub trait Device: Accelerator {
@@ -248,6 +252,20 @@ impl Accelerator for Routed {
         let size = (Work::Nonces, range, 0);
         // A search that ends early says nothing about a whole one.
         self.on(side, size, |side| side.search(puzzle, nonces), Option::is_none)
+    }
+
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        let bytes = items.iter().map(|(_, statement)| statement.len() as u64).sum();
+        let size = (Work::Signing, items.len() as u64, bytes);
+        let side = self.decide(size.0, size.1, size.2);
+        self.on(side, size, |side| side.sign_many(items), |_| true)
+    }
+
+    fn gathers_signing(&self) -> bool {
+        match self.judges() {
+            None => self.gpu.gathers_signing(),
+            Some(judges) => judges[Work::Signing as usize].ever_to_gpu(GATHERED_MAX),
+        }
     }
 
     fn expect_keys(&self, keys: &[PublicKey]) {

@@ -50,6 +50,10 @@ impl Samples {
     pub fn committee(&self) -> Vec<PublicKey> {
         self.committee.iter().map(Signer::public).collect()
     }
+    /// Clients that sign.
+    pub fn clients(&self) -> Vec<Signer> {
+        self.committee.clone()
+    }
     /// `count` signatures by the committee in turn, or each by a key of its own.
     pub fn signatures(&mut self, work: Work, count: usize, long: bool) -> Vec<Claim> {
         let bytes = if long { LONG } else { SHORT };

@@ -6,7 +6,9 @@ use std::{
     time::Instant,
 };
 
-use byzlab_core::{Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Usage, crypto::bls};
+use byzlab_core::{
+    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Signature, Signer, Usage, crypto::bls,
+};
 
 use super::{
     adapter::{Adapter, Kind, Select, select},
@@ -220,6 +222,18 @@ impl Accelerator for Gpu {
         let count = nonces.end.saturating_sub(nonces.start);
         let device = |opened: &Opened| opened.try_search(puzzle, nonces.clone());
         self.serve(count, device, || self.cpu.search(puzzle, nonces.clone()))
+    }
+
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        if items.iter().any(|(signer, _)| signer.expanded().is_none()) {
+            return self.cpu.sign_many(items);
+        }
+        let device = |opened: &Opened| opened.try_sign_many(items);
+        self.serve(items.len() as u64, device, || self.cpu.sign_many(items))
+    }
+
+    fn gathers_signing(&self) -> bool {
+        true
     }
 
     fn expect_keys(&self, keys: &[PublicKey]) {

@@ -3,18 +3,20 @@
 use std::{
     ops::Range,
     sync::{
-        Arc, OnceLock,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
 };
 
-use byzlab_core::{Accelerator as _, Digest, PublicKey, Puzzle, Seal, crypto::sha256, merkle};
+use byzlab_core::{
+    Accelerator as _, Digest, PublicKey, Puzzle, Seal, Signature, Signer, crypto::sha256, merkle,
+};
 
 use super::{
     adapter::Adapter,
-    ed25519::{Ed25519, Limbs},
-    engine::{Engine, Options},
+    ed25519::{Ed25519, Limbs, Signatures},
+    engine::{Engine, Options, locked},
     error::Error,
     nonces::Searcher,
     selftest,
@@ -47,6 +49,8 @@ pub struct Opened {
     wrong: OnceLock<Error>,
     /// Merkle roots so far, of which one in so many is computed again.
     roots: AtomicU64,
+    /// Makes signatures, once that was asked for.
+    pen: Mutex<Option<Arc<Signatures>>>,
     /// Since when.
     pub(super) since: Instant,
     /// How long it is let lie once it is lost.
@@ -89,6 +93,7 @@ impl Opened {
             sha: Sha256::detect(),
             wrong: OnceLock::new(),
             roots: AtomicU64::new(0),
+            pen: Mutex::default(),
             since: Instant::now(),
             pause,
             told: AtomicBool::new(false),
@@ -188,6 +193,40 @@ impl Opened {
             self.recheck(verdicts[at] == right, "a signature's verdict")?;
         }
         Ok(verdicts)
+    }
+
+    /// Each statement signed by the signer beside it, by the device or not at all. The first call compiles.
+    ///
+    /// # Errors
+    /// When it gives no answer, or a wrong one.
+    ///
+    /// # Panics
+    /// When a signer does not sign by Ed25519.
+    pub fn try_sign_many(&self, items: &[(&Signer, &[u8])]) -> Result<Vec<Signature>, Error> {
+        self.ready()?;
+        let pen = self.pen()?;
+        let signatures = pen.sign_many(items)?;
+        let first = self.turn(items.len()).wrapping_neg() % RECHECK;
+        for at in (first as usize..items.len()).step_by(RECHECK as usize) {
+            let (signer, statement) = items[at];
+            self.recheck(signatures[at] == signer.sign(statement), "a signature made")?;
+        }
+        Ok(signatures)
+    }
+
+    /// What signs: made and held against the CPU when it is first asked for, as few need it.
+    fn pen(&self) -> Result<Arc<Signatures>, Error> {
+        let mut pen = locked(&self.pen);
+        if let Some(pen) = &*pen {
+            return Ok(pen.clone());
+        }
+        let made = Arc::new(Signatures::new(&self.engine, Some(self.limbs()))?);
+        for (signer, statement, signature) in selftest::signatures() {
+            let right = made.sign_many(&[(&signer, &statement)])? == [signature];
+            self.recheck(right, "self-test: a signature made")?;
+        }
+        *pen = Some(made.clone());
+        Ok(made)
     }
 
     /// Prepares the device for many signatures by `keys`: a committee's.

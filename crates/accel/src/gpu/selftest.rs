@@ -1,6 +1,6 @@
 //! What an adapter must get right before it is used.
 
-use byzlab_core::{Accelerator, Claim, Puzzle, Reference, Scheme, Signer, Target};
+use byzlab_core::{Accelerator, Claim, Puzzle, Reference, Scheme, Signature, Signer, Target};
 
 use super::{error::Error, opened::Opened};
 use crate::{choice::hostile, ed25519::Item};
@@ -52,6 +52,16 @@ pub(super) fn run(gpu: &Opened) -> Result<(), Error> {
         return wrong(format!("the verdict on {:?}", claims[at]));
     }
     Ok(())
+}
+
+/// Statements of several lengths, and their signatures: of two signers.
+pub(super) fn signatures() -> impl Iterator<Item = (Signer, Vec<u8>, Signature)> {
+    [0usize, 1, 47, 48, 64, 111, 300].into_iter().map(|length| {
+        let signer = Signer::seeded(Scheme::Ed25519, length as u64 % 2, "self-test");
+        let statement: Vec<u8> = (0..length).map(|i| (i * 7) as u8).collect();
+        let signature = signer.sign(&statement);
+        (signer, statement, signature)
+    })
 }
 
 fn items(claims: &[Claim]) -> Vec<Item<'_>> {

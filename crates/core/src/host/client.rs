@@ -66,7 +66,7 @@ pub struct Load {
 pub struct Submission {
     /// To one replica, or to all.
     pub to: Option<ReplicaId>,
-    /// What.
+    /// What; without signatures if the client leaves them to its [host](Client::unsigned).
     pub transactions: Vec<Transaction>,
 }
 
@@ -105,6 +105,8 @@ pub struct Client {
     leader: Option<ReplicaId>,
     /// Where every replica proposes: whose turn it is.
     spread: Option<Spread>,
+    /// Whether it signs what it sends.
+    signs: bool,
     sequence: u64,
     next_arrival: Option<Time>,
     /// Intended times of transactions that cannot be sent yet.
@@ -142,6 +144,7 @@ impl Client {
             stream,
             leader: None,
             spread: None,
+            signs: true,
             sequence: 0,
             next_arrival,
             backlog: VecDeque::new(),
@@ -166,6 +169,15 @@ impl Client {
             }
         }
         self
+    }
+    /// This client, which leaves signing to its host: [`Transaction::sign_all`] of what many send at once.
+    #[must_use]
+    pub fn unsigned(self) -> Self {
+        Self { signs: false, ..self }
+    }
+    /// Who signs for it.
+    pub fn signer(&self) -> &Signer {
+        &self.signer
     }
     /// Its key.
     pub fn public(&self) -> PublicKey {
@@ -252,8 +264,11 @@ impl Client {
             return Vec::new();
         }
         let payloads: Vec<_> = (self.sequence..).take(room).map(|n| self.payload(n)).collect();
-        let transactions =
-            Transaction::many(&self.committee, &self.signer, self.sequence, payloads);
+        let (committee, signer, first) = (&self.committee, &self.signer, self.sequence);
+        let transactions = match self.signs {
+            true => Transaction::many(committee, signer, first, payloads),
+            false => Transaction::many_unsigned(committee, signer, first, payloads),
+        };
         let mut submissions = Submissions::default();
         for (intended, transaction) in self.backlog.drain(..room).zip(transactions) {
             let to = match &mut self.spread {

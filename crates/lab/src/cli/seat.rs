@@ -6,13 +6,14 @@ use std::{
     net::SocketAddr,
     num::{NonZeroU16, NonZeroU32, NonZeroUsize},
     path::PathBuf,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use anyhow::{Context as _, Result};
 use byzlab_accel::choice::Picked;
 use byzlab_core::{
-    Registry, Scheme, Span, Time,
+    Reference, Registry, Scheme, Span, Time,
     host::{Arrivals, Load},
 };
 use byzlab_node::plan::{
@@ -187,6 +188,7 @@ pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result
         recipients: deployment.entry.recipients(),
         committee: deployment.committee.clone(),
         addresses: deployment.addresses,
+        accelerator: Arc::new(Reference),
         clients: Clients { count, load },
         seed,
         duration: arguments.duration,

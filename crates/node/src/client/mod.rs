@@ -3,6 +3,11 @@
 //! What clients do is core's [`Client`]; here it gets a clock, sockets and a pen. Sending is
 //! gathered: all that falls due within a millisecond, of all clients, leaves in one frame a
 //! replica.
+//!
+//! Clients sign what they send by themselves, a third of the work each where several fall due at once. Where
+//! the accelerator has a device that does it sooner, they leave it to the [`Desk`], which has what all of
+//! them send in a turn signed in one call. The bytes are the same. That costs a copy of each transaction, and
+//! the thread waits for the device, connections included.
 
 mod link;
 
@@ -17,7 +22,7 @@ use std::{
 };
 
 use byzlab_core::{
-    PublicKey, ReplicaId, Scheme, Signer, Time, Transaction,
+    Accelerator, PublicKey, ReplicaId, Scheme, Signer, Time, Transaction,
     host::{Client, Load, Reply, Submission},
     outcome::Latency,
 };
@@ -102,6 +107,10 @@ impl Crowd {
             let any = any.parse().expect("it is an address");
             crate::endpoint::bind(any, &secret, None, plan.udp_payload)?
         };
+        if plan.committee.client_signatures && plan.accelerator.gathers_signing() {
+            // Kernels are compiled before anyone waits for them.
+            plan.accelerator.sign_many(&[(&Signer::ed25519(secret.0), b"warm")]);
+        }
         let thread = thread::Builder::new().name("clients".into()).spawn(move || {
             runtime.block_on(async {
                 let ended = shared_too.end.notified();
@@ -217,6 +226,8 @@ struct Desk {
     replicas: Vec<Arc<Replica>>,
     clock: Clock,
     shared: Arc<Shared>,
+    /// Signs, if the clients do not.
+    signs: Option<Arc<dyn Accelerator>>,
     outgoing: BTreeMap<Option<ReplicaId>, Vec<Transaction>>,
 }
 
@@ -229,17 +240,21 @@ impl Desk {
         clock: Clock,
         shared: Arc<Shared>,
     ) -> Self {
+        let gathers = plan.committee.client_signatures && plan.accelerator.gathers_signing();
+        let signs = gathers.then(|| plan.accelerator.clone());
         let client = |(i, signer)| {
             let (committee, name) = (plan.committee.clone(), format!("client/{i}"));
-            Client::new(signer, committee, load.clone(), plan.replies, plan.seed, &name)
-                .sending_to(plan.recipients)
+            let client =
+                Client::new(signer, committee, load.clone(), plan.replies, plan.seed, &name)
+                    .sending_to(plan.recipients);
+            if gathers { client.unsigned() } else { client }
         };
         let clients: Vec<_> = signers.into_iter().enumerate().map(client).collect();
         let by_key = clients.iter().enumerate().map(|(i, c)| (c.public(), i)).collect();
         let (armed, deadlines) = (vec![None; clients.len()], BTreeSet::new());
         let outgoing = BTreeMap::new();
         let mut desk =
-            Self { clients, by_key, deadlines, armed, replicas, clock, shared, outgoing };
+            Self { clients, by_key, deadlines, armed, replicas, clock, shared, signs, outgoing };
         (0..desk.clients.len()).for_each(|i| desk.arm(i));
         desk
     }
@@ -311,8 +326,21 @@ impl Desk {
         }
     }
 
+    /// Signs what leaves, if the clients did not.
+    fn sign(&mut self) {
+        let Some(accelerator) = &self.signs else { return };
+        let (clients, by_key) = (&self.clients, &self.by_key);
+        let signer = |transaction: &Transaction| clients[by_key[&transaction.client()]].signer();
+        let all = self.outgoing.values_mut().flatten();
+        let unsigned: Vec<_> = all.map(|one| (signer(one), one)).collect();
+        if !unsigned.is_empty() {
+            Transaction::sign_all(unsigned, &**accelerator);
+        }
+    }
+
     /// One frame a replica, mostly.
     fn send(&mut self) {
+        self.sign();
         for (to, transactions) in std::mem::take(&mut self.outgoing) {
             for body in encode_transactions(&transactions) {
                 let all = self.replicas.iter().filter(|r| to.is_none_or(|id| r.id == id));

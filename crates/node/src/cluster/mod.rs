@@ -161,6 +161,7 @@ impl Stage {
             addresses: self.members[0].seat.addresses.clone(),
             replies: plan.entry.replies(&self.committee),
             recipients: plan.entry.recipients(),
+            accelerator: plan.accelerator.clone(),
             clients: plan.clients.clone(),
             seed: plan.seed,
             duration: plan.duration,

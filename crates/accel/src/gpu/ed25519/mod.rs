@@ -32,7 +32,7 @@ use std::sync::{
 use byzlab_core::{PublicKey, crypto::verify_ed25519};
 use curve25519_dalek::edwards::CompressedEdwardsY;
 
-pub use self::sign::{Signatures, ToSign};
+pub use self::sign::Signatures;
 use self::tables::{BASE, Tables};
 use super::{Error, Inputs, Job, Kernel, Lent, Pass, Program, Region, Role, Spec, Ticket, in_turn};
 pub use crate::{ed25519::Item, shaders::field::Limbs};

@@ -3,11 +3,9 @@
 //! The addresses that a kernel reads depend on nonces, and secrets lie in buffers that nobody wipes: not
 //! for keys that matter.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use byzlab_core::{PublicKey, Signature};
-use curve25519_dalek::{EdwardsPoint, Scalar, scalar::clamp_integer};
-use sha2::{Digest as _, Sha512};
+use byzlab_core::{PublicKey, Signature, Signer};
 
 use super::{
     BASE, BUFFERS, COLUMNS, Decoder, ELEMENT, Engine, Error, HEAD_WORDS, ITEM, ITEMS, Inputs, Job,
@@ -27,11 +25,10 @@ const PART_MAX: usize = 1 << 14;
 
 /// One to sign.
 #[derive(Clone, Copy, Debug)]
-pub struct ToSign<'a> {
+struct ToSign<'a> {
     /// Under which of the secrets, by its place among them.
-    pub by: usize,
-    /// What.
-    pub statement: &'a [u8],
+    by: usize,
+    statement: &'a [u8],
 }
 
 /// Makes signatures on a device.
@@ -40,22 +37,19 @@ pub struct Signatures {
     program: Program,
 }
 
-/// A secret as RFC 8032, section 5.1.5, expands it.
-struct Expanded {
+/// A signer's parts, as kernels read them.
+struct Parts {
     prefix: [u8; ELEMENT],
     secret: [u8; ELEMENT],
     public: PublicKey,
 }
 
-impl Expanded {
-    fn new(seed: &[u8; ELEMENT]) -> Self {
-        let hash: [u8; 64] = Sha512::digest(seed).into();
-        let (low, high) = hash.split_at(ELEMENT);
-        let secret = clamp_integer(*low.first_chunk().expect("32 bytes"));
-        let secret = Scalar::from_bytes_mod_order(secret);
-        let public = PublicKey(EdwardsPoint::mul_base(&secret).compress().0);
-        let prefix = *high.first_chunk().expect("32 bytes");
-        Self { prefix, secret: secret.to_bytes(), public }
+impl Parts {
+    /// `None` for one that does not sign by Ed25519.
+    fn of(signer: &Signer) -> Option<Self> {
+        let expanded = signer.expanded()?;
+        let (prefix, secret) = (*expanded.prefix(), expanded.scalar());
+        Some(Self { prefix, secret, public: signer.public() })
     }
 }
 
@@ -80,23 +74,28 @@ impl Signatures {
         Ok(Self { program })
     }
 
-    /// The signatures of RFC 8032, in order, under keys whose 32 secret bytes are `seeds`.
+    /// The signatures of RFC 8032, in order.
     ///
     /// # Errors
     /// When the device has failed, is late, or a statement is longer than its buffers.
     ///
     /// # Panics
-    /// When an item names a secret that is not there.
-    pub fn sign_many(
-        &self,
-        seeds: &[[u8; ELEMENT]],
-        items: &[ToSign],
-    ) -> Result<Vec<Signature>, Error> {
-        let keys: Vec<_> = seeds.iter().map(Expanded::new).collect();
+    /// When a signer does not sign by Ed25519.
+    pub fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Result<Vec<Signature>, Error> {
         let mut signatures = Vec::with_capacity(items.len());
         for part in items.chunks(PART_MAX) {
-            let (nonces, points) = self.commit(&keys, part)?;
-            let responses = self.respond(&keys, part, &nonces, &points)?;
+            let mut keys: Vec<Parts> = Vec::new();
+            let mut items = Vec::with_capacity(part.len());
+            let mut places = BTreeMap::new();
+            for &(signer, statement) in part {
+                let by = *places.entry(std::ptr::from_ref(signer)).or_insert_with(|| {
+                    keys.push(Parts::of(signer).expect("signs by Ed25519"));
+                    keys.len() - 1
+                });
+                items.push(ToSign { by, statement });
+            }
+            let (nonces, points) = self.commit(&keys, &items)?;
+            let responses = self.respond(&keys, &items, &nonces, &points)?;
             signatures.extend(points.iter().zip(&responses).map(|(r, s)| {
                 let mut signature = Signature::default();
                 signature.0[..ELEMENT].copy_from_slice(r);
@@ -108,7 +107,7 @@ impl Signatures {
     }
 
     /// Each item's nonce r and R = r B.
-    fn commit(&self, keys: &[Expanded], items: &[ToSign]) -> Result<(Elements, Elements), Error> {
+    fn commit(&self, keys: &[Parts], items: &[ToSign]) -> Result<(Elements, Elements), Error> {
         let n = items.len() as u32;
         let passes = [
             Pass { kernel: CHALLENGE, params: &[n, PREFIX_WORDS], invocations: n },
@@ -124,7 +123,7 @@ impl Signatures {
     /// Each item's s = r + k a.
     fn respond(
         &self,
-        keys: &[Expanded],
+        keys: &[Parts],
         items: &[ToSign],
         nonces: &Elements,
         points: &Elements,

@@ -121,7 +121,7 @@ impl Bench<'_> {
 
     fn row(&mut self, work: Work, items: u64, long: bool, asked: Asked) -> Result<Times> {
         let Sides { cpu, gpu, narrow } = self.sides;
-        let signatures = matches!(work, Work::KnownKeys | Work::UnknownKeys);
+        let signatures = matches!(work, Work::KnownKeys | Work::UnknownKeys | Work::Signing);
         let clock = WallClock::default();
         let committee = self.samples.committee();
         let mut time = |side: &dyn Accelerator| {
