@@ -89,6 +89,7 @@ fn costs(item_us: u64, start_us: u64) -> Costs {
         hashes: hash,
         merkle: hash,
         nonces: hash,
+        signing: hash,
     }
 }
 
