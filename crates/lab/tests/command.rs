@@ -229,7 +229,11 @@ fn help_protocols_keys_and_committees() {
         let section = section.split_once("\n\n").unwrap().1;
         let file: toml::Table = toml::from_str(section).unwrap();
         assert_eq!(file["protocol"]["name"].as_str(), Some(entry.name));
+        assert_eq!(section.matches("messages a decision").count(), entry.theories.len());
     }
+    let explained = |name: &str| stdout(&byzlab(&dir, &["protocols", name]));
+    assert!(explained("minimmit").contains("#   \"random\": A replica drawn by a hash"));
+    assert!(explained("streamlet").contains("# With echo = true: commits after 2 δ + 2 Δ"));
     let mut arguments = vec!["committee".to_owned(), "--protocol=central".into()];
     for i in 0..4 {
         let key = stdout(&byzlab(&dir, &["keygen", &format!("{i}.key")]));

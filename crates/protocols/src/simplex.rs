@@ -51,7 +51,7 @@ impl Rules for Steps {
     const VOTE: &'static str = "simplex/vote";
     const NULLIFY: &'static str = "simplex/dummy";
     const FINALIZE: &'static str = "simplex/finalize";
-    /// Step 1: "starts a new timer T_h set to fire locally after 3Δ time".
+    /// Step 2: "starts a new timer T_h set to fire locally after 3Δ time".
     const TIMEOUT: u64 = 3;
     const PROPOSAL_VOTES: bool = false;
     const CONFIRMS: bool = true;
@@ -68,11 +68,11 @@ impl Rules for Steps {
     fn replies(committee: &Committee) -> usize {
         committee.one_honest()
     }
-    /// Step 2: on the leader's first proposal, whether or not the timer has fired.
+    /// Step 3: on the leader's first proposal, whether or not the timer has fired.
     fn may_vote(_: &Mine) -> bool {
         true
     }
-    /// Step 1: when the timer fires, unless it was cancelled by a notarization (step 3), which is what
+    /// Step 2: when the timer fires, unless it was cancelled by a notarization (step 4), which is what
     /// a finalize vote says.
     fn may_nullify(mine: &Mine) -> bool {
         !mine.nullified && !mine.finalized

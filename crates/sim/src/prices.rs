@@ -86,8 +86,10 @@ impl Prices {
             match claim {
                 Claim::Signed { by, statement, .. } => self.sign(&mut weight, by, statement.len()),
                 Claim::Aggregate(aggregate) => {
-                    let signers = aggregate.signers.len() as u64 * self.cpu.bls_signer_ps / 1000;
-                    weight.apart += self.cpu.bls_check.0 + signers;
+                    weight.apart += match aggregate.signers.len() as u64 {
+                        1 => self.cpu.bls_vote.0 + self.cpu.bls_add.0,
+                        signers => self.cpu.bls_check.0 + signers * self.cpu.bls_signer_ps / 1000,
+                    };
                     weight.sums += 1;
                 }
                 Claim::Root(batch) => {
@@ -144,7 +146,7 @@ impl Prices {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use byzlab_core::{Cost, Costs, Signature};
+    use byzlab_core::{Cost, Costs, ReplicaId, Scheme, Signature, Signer, VoteKeys};
 
     use super::*;
 
@@ -161,6 +163,27 @@ mod tests {
         let charge = prices.charge(&weight);
         assert_eq!((charge.time, charge.signatures), (Span::us(63), 3));
         assert!(!prices.by_the_call());
+    }
+
+    #[test]
+    fn a_vote_costs_its_adding_up_and_a_certificate_its_signers() {
+        let signer = |id: u16| Signer::seeded(Scheme::Bls, 1, &format!("replica/{id}"));
+        let pairs: Vec<_> = (0..4).filter_map(|id| signer(id).vote_key()).collect();
+        let keys = (0..4).map(|id| signer(id).public()).collect();
+        let votes = VoteKeys::new(&pairs).expect("keys of their own");
+        let committee = Committee::new("test", keys, false).voting_with(votes);
+        let statement = committee.statement("test", &0u8);
+        let prices = Prices::new(CpuModel::server(), None, &committee);
+        let charge = |ids: &[u16]| {
+            let ids = ids.iter().copied().map(ReplicaId).collect();
+            let claim = committee.aggregate(ids, &statement, Signature::default());
+            prices.charge(&prices.weigh(&[claim.expect("replicas")]))
+        };
+        assert_eq!((charge(&[2]).time, charge(&[2]).signatures), (Span::ns(395_600), 1));
+        assert_eq!(
+            (charge(&[0, 2, 3]).time, charge(&[0, 2, 3]).signatures),
+            (Span::ns(766_270), 1)
+        );
     }
 
     #[test]

@@ -54,6 +54,9 @@ pub(crate) struct Books {
     pub(crate) view_changes: u64,
     pub(crate) signatures_checked: u64,
     pub(crate) signatures_made: u64,
+    /// What making signatures and proving claims cost all replicas together.
+    pub(crate) signing_ns: u64,
+    pub(crate) checking_ns: u64,
     /// Calls that were charged as a whole, signatures in them, those of a GPU, and what they cost.
     pub(crate) proving_calls: u64,
     pub(crate) proving_signatures: u64,

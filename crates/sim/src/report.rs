@@ -18,15 +18,16 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         }
         self.last_checks();
         let mut producers: BTreeMap<ReplicaId, u64> = BTreeMap::new();
-        let (mut blocks, mut transactions) = (0, 0);
+        let (mut blocks, mut transactions, mut proof_bytes) = (0, 0, 0);
         if let Some(longest) = self.longest() {
             for block in longest.chain.blocks() {
                 *producers.entry(block.producer).or_default() += 1;
                 transactions += block.batch.len() as u64;
+                proof_bytes += block.proof.0.len() as u64;
             }
             blocks = longest.chain.blocks().len() as u64;
         }
-        let figures = self.figures(transactions);
+        let figures = self.figures(transactions, proof_bytes);
         let accelerator = self.accelerator_name();
         let replicas = &self.sites[..usize::from(self.scenario.size)];
         let heads =
@@ -89,7 +90,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             self.checks.violated("durability", now, Vec::new(), what);
         }
     }
-    fn figures(&self, transactions: u64) -> BTreeMap<String, f64> {
+    fn figures(&self, transactions: u64, proof_bytes: u64) -> BTreeMap<String, f64> {
         let books = &self.books;
         let counts = [
             ("messages_delivered", books.delivered),
@@ -99,6 +100,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             ("messages_overflowed", books.overflowed),
             ("mempool_refusals", books.mempool_full),
             ("signatures_made", books.signatures_made),
+            ("signing_us", books.signing_ns / 1_000),
+            ("checking_us", books.checking_ns / 1_000),
             ("proving_calls", books.proving_calls),
             ("proving_signatures", books.proving_signatures),
             ("proving_signatures_on_gpu", books.proving_on_gpu),
@@ -106,6 +109,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             ("check_calls", self.prover.calls().0),
             ("check_claims", self.prover.calls().1),
             ("ledger_transactions", transactions),
+            ("proof_bytes", proof_bytes),
             ("seals_issued", self.prover.mint.issued() as u64),
             ("reverts", books.reverts),
             ("deepest_revert_blocks", books.deepest_revert),

@@ -188,6 +188,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         }
         let charge = self.prices.charge(&sum);
         self.books.signatures_checked += charge.signatures;
+        self.books.checking_ns += charge.time.0;
         if self.prices.by_the_call() && !charge.time.is_zero() {
             self.books.proving_calls += 1;
             self.books.proving_signatures += charge.signatures;
@@ -239,7 +240,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             Action::Verify { ticket, packet } => self.verify(ticket, packet, flight),
             Action::Signed(count) => {
                 self.books.signatures_made += u64::from(count);
-                self.clock += self.cpu.sign.times(u64::from(count));
+                let took = self.cpu.sign.times(u64::from(count));
+                self.books.signing_ns += took.0;
+                self.clock += took;
             }
             Action::Save(record) => {
                 self.clock += self.cpu.save;

@@ -1,7 +1,7 @@
 //! `byzlab protocols`.
 
 use anyhow::Result;
-use byzlab_core::{Entry, Registry};
+use byzlab_core::{Entry, Registry, Theory, theory::Timing};
 use clap::Args;
 use serde_json::Value;
 
@@ -42,12 +42,46 @@ fn explain(entry: &Entry) -> Result<String> {
         for line in said.unwrap_or("(not documented)").lines() {
             text += &format!("# {line}\n");
         }
+        for (value, meaning) in values(&schema, property) {
+            text += &format!("#   {value}: {}\n", meaning.replace('\n', " "));
+        }
         match defaults.get(key) {
             Some(default) => text += &format!("{key} = {default}\n"),
             None => text += &format!("# {key} is absent by default\n"),
         }
     }
+    if !entry.theories.is_empty() {
+        text += &format!("\n# What it promises; `byzlab conform {}` measures it.\n", entry.name);
+    }
+    entry.theories.iter().for_each(|theory| text += &promises(theory));
     Ok(text)
+}
+
+/// What one variant promises, in a comment.
+fn promises(theory: &Theory) -> String {
+    let variant = match theory.variant {
+        "" => "As it is".to_owned(),
+        variant => format!("With {}", variant.replace('\n', ", ")),
+    };
+    let latency = match theory.timing {
+        Timing::Rounds { first, last } => format!("commits after {first}, at the last {last}"),
+        Timing::Mined { spacing, confirmations, .. } => {
+            format!("commits after `{confirmations}` blocks, one a `{spacing}`")
+        }
+    };
+    let text = format!(
+        "{variant}: {latency}; {} messages a decision; {}. {}.",
+        theory.messages.text, theory.resilience, theory.source
+    );
+    format!("# {text}\n")
+}
+
+/// The values that a property may have, and what each means, where they have names.
+fn values<'a>(schema: &'a Value, property: &Value) -> Vec<(&'a Value, &'a str)> {
+    let kind = property["$ref"].as_str().and_then(|path| path.strip_prefix('#'));
+    let named = kind.and_then(|path| schema.pointer(path)?["oneOf"].as_array());
+    let value = |one: &'a Value| Some((one.get("const")?, one["description"].as_str()?));
+    named.into_iter().flatten().filter_map(value).collect()
 }
 
 /// The description of the type that a property refers to.

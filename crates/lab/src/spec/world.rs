@@ -159,7 +159,11 @@ pub struct Cpu {
     pub execute: Option<Span>,
     /// Making a BLS signature.
     pub bls_sign: Option<Span>,
-    /// Checking a BLS signature of one or many, …
+    /// Checking one replica's BLS signature, a vote, …
+    pub bls_vote: Option<Span>,
+    /// … and adding it up to a certificate.
+    pub bls_add: Option<Span>,
+    /// Checking an aggregate of several, …
     pub bls_check: Option<Span>,
     /// … and for each signer in it, in picoseconds.
     pub bls_signer_ps: Option<u64>,
@@ -195,6 +199,8 @@ impl Cpu {
             save: self.save.unwrap_or(base.save),
             execute: self.execute.unwrap_or(base.execute),
             bls_sign: self.bls_sign.unwrap_or(base.bls_sign),
+            bls_vote: self.bls_vote.unwrap_or(base.bls_vote),
+            bls_add: self.bls_add.unwrap_or(base.bls_add),
             bls_check: self.bls_check.unwrap_or(base.bls_check),
             bls_signer_ps: self.bls_signer_ps.unwrap_or(base.bls_signer_ps),
         }

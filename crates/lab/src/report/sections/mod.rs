@@ -7,6 +7,7 @@ mod course;
 mod latency;
 mod provenance;
 mod runs;
+mod signatures;
 mod sweep;
 mod traffic;
 
@@ -22,7 +23,7 @@ use super::{
 type Section = fn(&Context<'_>, &mut Html);
 
 /// All sections in order.
-pub(super) const ALL: [Section; 9] = [
+pub(super) const ALL: [Section; 10] = [
     comparison::section,
     runs::section,
     checks::section,
@@ -30,6 +31,7 @@ pub(super) const ALL: [Section; 9] = [
     course::section,
     latency::section,
     traffic::section,
+    signatures::section,
     control::section,
     provenance::section,
 ];

@@ -233,6 +233,31 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn schemes_of_signatures_stand_side_by_side() {
+    let mut records = quickstart();
+    assert!(!page(&records).contains("id=\"signatures\""), "one scheme a host");
+    for (record, scheme) in records.iter_mut().zip(["ed25519", "bls"].into_iter().cycle()) {
+        record.scheme = scheme.into();
+        record.summary.host = "sim".into();
+        record.label = "pbft".into();
+        record.summary.protocol = "pbft".into();
+        record.point = [("cluster.scheme".to_owned(), scheme.into())].into_iter().collect();
+        let bytes = if scheme == "bls" { 53.0 } else { 204.0 };
+        let blocks = record.summary.committed_blocks as f64;
+        record.figures.insert("proof_bytes".into(), bytes * blocks);
+    }
+    let html = page(&records);
+    assert_well_formed(&html);
+    let section =
+        html.split("id=\"signatures\"").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(
+        section.contains("Proof of a block, ed25519") && section.contains("Proof of a block, bls")
+    );
+    assert_eq!(section.matches("<tr").count(), 2, "a head and one row for both: {section}");
+    assert!(section.contains("204") && section.contains("53"), "{section}");
+}
+
+#[test]
 fn extreme_numbers_draw() {
     let mut records = quickstart();
     for (i, record) in records.iter_mut().enumerate() {

@@ -29,7 +29,7 @@ impl<R: Rules> Notary<R> {
         self.watch(now, out);
     }
 
-    /// S 2.1, step 3; M 8.4, 8.5: the view is over when a block of it is notarized or it is nullified.
+    /// S 2.1, step 4; M 8.4, 8.5: the view is over when a block of it is notarized or it is nullified.
     fn advances(&mut self, out: &mut Effects<Self>) -> bool {
         let over = self.views.from(self.view).rev().find(|(_, slot)| slot.is_over());
         let over = over.map(|(view, _)| view).max(Some(self.views.base().0));
@@ -119,7 +119,7 @@ impl<R: Rules> Notary<R> {
         self.fire(now, out);
     }
 
-    /// S 2.1, step 2; M 8.2: the first proposal of the leader is voted for, if it extends a notarized
+    /// S 2.1, step 3; M 8.2: the first proposal of the leader is voted for, if it extends a notarized
     /// block and all views since are nullified.
     fn votes(&mut self, now: Time, out: &mut Effects<Self>) -> bool {
         let view = self.view;
@@ -187,7 +187,7 @@ impl<R: Rules> Notary<R> {
         true
     }
 
-    /// S 2.1, step 1; M 8.3: the view took too long.
+    /// S 2.1, step 2; M 8.3: the view took too long.
     pub(super) fn on_view_timer(&mut self, now: Time, out: &mut Effects<Self>) {
         let view = self.view;
         if !self.is_engaged() {
@@ -252,7 +252,7 @@ impl<R: Rules> Notary<R> {
         }
     }
 
-    /// S 2.1, step 4.
+    /// S 2.1, step 5.
     pub(super) fn on_finalize(
         &mut self,
         from: ReplicaId,
@@ -267,7 +267,7 @@ impl<R: Rules> Notary<R> {
         }
     }
 
-    /// S 2.1, step 3; M 8.4: passes a new notarization on; and says so, if the view's timer has not
+    /// S 2.1, step 4; M 8.4: passes a new notarization on; and says so, if the view's timer has not
     /// fired.
     pub(super) fn learn_notarization(
         &mut self,
@@ -307,7 +307,7 @@ impl<R: Rules> Notary<R> {
         }
     }
 
-    /// S 2.1, step 4; M 8.4: a final block is committed with all its ancestors, once they are here.
+    /// S 2.1, step 5; M 8.4: a final block is committed with all its ancestors, once they are here.
     fn commits(&mut self, now: Time, out: &mut Effects<Self>) -> bool {
         let Some(Pending { view, head, certificate }) = self.pending.clone() else { return false };
         match self.chain.commit(head) {
