@@ -113,6 +113,26 @@ fn one_that_was_away_for_long_speaks_again() {
     }
 }
 
+/// What comes next builds on the leaders that are in all ledgers, though nobody orders them again.
+#[test]
+fn all_come_back_and_once_more_before_anyone_has_spoken() {
+    for name in NAMES {
+        for seed in 0..4 {
+            let mut scenario = scenario(name, 4, seed);
+            for (id, again) in (0..4).flat_map(|id| [(id, 0), (id, 20)]) {
+                let (replica, down) =
+                    (ReplicaId(id), 1_000 + 100 * seed + 3 * u64::from(id) + again);
+                scenario.faults.push(Fault::Crash { replica, at: Time::ms(down) });
+                scenario.faults.push(Fault::Restart { replica, at: Time::ms(down + 18) });
+            }
+            let outcome = simulate(&scenario);
+            assert_eq!(outcome.violations, [], "{name}, seed {seed}");
+            let (confirmed, sent) = (outcome.committed_transactions(), outcome.submitted);
+            assert_eq!(confirmed, sent, "{name}, seed {seed}: {:?}", outcome.notes);
+        }
+    }
+}
+
 /// With a narrow uplink, a leader that sends every transaction to n − 1 others gets slower as n grows; where
 /// everyone sends its own, it does not.
 #[test]

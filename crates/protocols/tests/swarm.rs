@@ -78,6 +78,13 @@ fn seeds_in_which_a_dag_got_stuck() {
     good("bullshark", &[193, 342]);
 }
 
+/// A quorum restarted before it had all spoken again. All had forgotten the last anchor in their ledgers, on
+/// which whatever came after it was built.
+#[test]
+fn a_seed_in_which_all_forgot_the_last_anchor() {
+    good("bullshark", &[10_784]);
+}
+
 /// All that were up were just a quorum, and messages went on being lost: one vote that was not said
 /// again cost a round of leaders, and the waits grew to sixteen times what they were.
 #[test]

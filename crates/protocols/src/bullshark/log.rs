@@ -3,15 +3,14 @@
 //! A header, with its batch, is saved before it leaves, before a vote for it leaves, and before a vertex
 //! builds on it: so one author and round never get two votes of one replica, and of every certified
 //! header the honest among its voters have the batch. A certificate is saved before a header builds on
-//! it. When the ledger has grown by some rounds, what is in it is forgotten; the last proven cut is kept
-//! beside it, and votes are refused at and below it.
+//! it. When the ledger has grown by some rounds, what is spent at the last proven cut is forgotten; the cut is
+//! kept in its place, and votes are refused at and below it.
 
 use std::sync::Arc;
 
 use byzlab_core::{BuildError, Record};
 use serde::{Deserialize, Serialize};
 
-use super::message::Certified;
 use crate::kit::{
     Certificate,
     dag::{Proven, Vertex, VertexRef, vertex::Stored},
@@ -44,15 +43,13 @@ pub(super) fn certificate(header: VertexRef, certificate: Arc<Certificate>) -> R
 /// The records that say this much and no more.
 pub(super) fn compacted<'a>(
     proven: Arc<Proven>,
-    certified: &[Certified],
-    headers: impl Iterator<Item = &'a Arc<Vertex>>,
+    headers: impl Iterator<Item = (&'a Arc<Vertex>, Option<&'a Arc<Certificate>>)>,
 ) -> Vec<Record> {
     let mut records = vec![Record::of(&Entry::Cut(proven))];
-    for Certified { header: of, certificate: votes } in certified {
+    for (of, votes) in headers {
         records.extend(header(of));
-        records.push(certificate(of.name(), votes.clone()));
+        records.extend(votes.map(|votes| certificate(of.name(), votes.clone())));
     }
-    records.extend(headers.flat_map(|of| header(of)));
     records
 }
 

@@ -31,7 +31,9 @@
 //! that round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
 //! leads to the anchor. The headers that make the proof need not be certified.
 //!
-//! *Across restarts.* Headers, votes and what they build on are saved before they leave.
+//! *Across restarts.* Headers, votes and what they build on are saved before they leave, and certificates before a
+//! header builds on them. They stay saved until they are spent at the last proven cut, so whatever a certified vertex
+//! builds on and may not be done without is on the disk of its author, even if all replicas are down at some time.
 //!
 //! # Liveness
 //! After the network is timely, replicas wait for the anchor in odd rounds and for votes on it in even ones; timeouts
@@ -312,20 +314,13 @@ impl Bullshark {
         proven: Arc<crate::kit::dag::Proven>,
         kept: &[Arc<Vertex>],
     ) -> Vec<byzlab_core::Record> {
-        let (mut certified, mut bare) = (Vec::new(), BTreeMap::new());
-        for header in kept {
-            match self.certificates.get(&header.name()) {
-                Some(certificate) => {
-                    let (header, certificate) = (header.clone(), certificate.clone());
-                    certified.push(Certified { header, certificate });
-                }
-                None => drop(bare.insert(header.name(), header)),
-            }
-        }
         let voted =
             |name: &VertexRef| self.voted.get(&(name.round, name.author)) == Some(&name.digest);
         let waiting = self.headers.iter().filter(|(name, _)| voted(name));
-        bare.extend(waiting.map(|(name, (header, _))| (*name, header)));
-        log::compacted(proven, &certified, bare.into_values())
+        let mut headers: BTreeMap<_, _> = kept.iter().map(|of| (of.name(), of)).collect();
+        headers.extend(waiting.map(|(name, (header, _))| (*name, header)));
+        // One that waits for ancestors has its certificate, too, and may have been built on before a restart.
+        let certificate = |name| self.certificates.get(&name);
+        log::compacted(proven, headers.into_iter().map(|(name, of)| (of, certificate(name))))
     }
 }

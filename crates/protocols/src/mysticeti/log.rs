@@ -3,8 +3,8 @@
 //! A replica's own block is saved before it leaves, so that it says one thing a round whatever happens. A
 //! block of another is saved before an own one builds on it: whoever asks for the ancestors of a block
 //! must find them with its author, even if all replicas stop at once. When the ledger has grown by some
-//! rounds, what is in it is forgotten; the last proven cut is kept beside it, for an idle DAG's rounds
-//! leave no trace in the ledger.
+//! rounds, what is spent at the last proven cut is forgotten; the cut is kept in its place, for an idle
+//! DAG's rounds leave no trace in the ledger.
 
 use std::sync::Arc;
 

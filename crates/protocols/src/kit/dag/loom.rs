@@ -402,7 +402,7 @@ impl Loom {
         Vec::new()
     }
     /// What must stay saved, if it is time to say it anew: the last proven cut, and the vertices that are
-    /// not in the ledger at that cut, in order of round, with this replica's last one.
+    /// not [spent](Dag::is_spent) there, in order of round, with this replica's last one.
     pub fn compact(&mut self, every: u64) -> Option<(Arc<Proven>, Vec<Arc<Vertex>>)> {
         let proven = self.order.proven();
         let due = proven.cut.round.0 >= self.compacted.0 + every && self.order.is_complete();
@@ -415,7 +415,7 @@ impl Loom {
     /// As [`compact`](Self::compact), whether it is time or not.
     pub fn kept(&self) -> (Arc<Proven>, Vec<Arc<Vertex>>) {
         let proven = self.order.proven().clone();
-        let mut kept: Vec<_> = self.dag.unsettled(&proven.cut.frontier).cloned().collect();
+        let mut kept: Vec<_> = self.dag.unspent(&proven.cut).cloned().collect();
         let kept_last =
             |last: &&Arc<Vertex>| kept.iter().all(|vertex| vertex.name() != last.name());
         if let Some(last) = self.last.as_ref().filter(kept_last).cloned() {

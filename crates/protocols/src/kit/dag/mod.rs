@@ -40,6 +40,10 @@
 //! head, it takes up the DAG from there. It tells, too, what may be done without: a replica takes in a vertex
 //! whose ancestors it needs no more, and others that need them by their own count may find them nowhere.
 //! So nothing is forgotten before a cut is proven that makes it too old, and who asks for it gets that proof.
+//!
+//! The same holds of what stays saved: all that is not spent at the last proven cut. The leaders of its round are in
+//! the ledger, yet not spent: the next round builds on them, and if all replicas came back without, nobody could
+//! take anything in any more.
 
 pub mod finality;
 pub mod loom;

@@ -361,11 +361,12 @@ impl Dag {
         }
         false
     }
-    /// All vertices that are here and not settled at `frontier`, in order of round.
-    pub fn unsettled<'a>(&'a self, frontier: &'a [Round]) -> impl Iterator<Item = &'a Arc<Vertex>> {
+    /// All vertices here that are not spent for one who goes on from `cut`, in order of round. Its leaders are
+    /// among them: what comes next builds on them, and if nobody had them, nobody could take it in.
+    pub fn unspent<'a>(&'a self, cut: &'a Cut) -> impl Iterator<Item = &'a Arc<Vertex>> {
         let rows = self.rows.iter();
         let all = rows.flat_map(|row| row.first.iter().flatten().chain(&row.others));
-        all.filter(|vertex| vertex.round > frontier[vertex.author.index()])
+        all.filter(|v| v.round >= cut.round || v.round > cut.frontier[v.author.index()])
     }
     /// Whether an accepted vertex with transactions is not settled.
     pub fn has_load(&self) -> bool {

@@ -183,6 +183,22 @@ fn a_leader_brings_its_history_in_order_and_once() {
     assert!(!dag.reaches(&p.vertex(2, "A").name(), &p.vertex(2, "B").name()));
 }
 
+#[test]
+fn what_stays_saved_holds_whatever_the_next_vertices_build_on() {
+    let p = picture("A B C D\nA B C D\nA B C D\nA B C D");
+    let mut dag = Dag::new(&p.committee, 8);
+    p.vertices.iter().for_each(|vertex| assert_eq!(accepted(dag.insert(vertex.clone())), 1));
+    let frontier = [2, 2, 3, 2].map(Round).to_vec();
+    let cut = Cut { round: Round(3), head: Head::genesis(p.committee.chain), frontier };
+    let kept: Vec<_> = dag.unspent(&cut).cloned().collect();
+    let names: Vec<_> = kept.iter().map(|vertex| p.call(&vertex.name())).collect();
+    assert_eq!(names.join(" "), "3A 3B 3C 3D 4A 4B 4C 4D", "3C is in the ledger, and built on");
+    let mut back = Dag::new(&p.committee, 8);
+    assert!(back.settle(&cut, cut.round).is_empty());
+    kept.into_iter().for_each(|vertex| assert_eq!(accepted(back.insert(vertex)), 1));
+    assert_eq!(back.top(), Round(4));
+}
+
 /// Two ledger blocks, and the cut that proves both, signed by `by`.
 fn proven(by: &[u16]) -> (Picture, Vec<Block>) {
     let p = picture("A B C D");
