@@ -24,6 +24,9 @@ pub fn committees(theory: &Theory) -> Vec<u16> {
 }
 /// The longest run, for protocols that do not decide.
 const PATIENCE: Span = Span::seconds(1_000);
+/// How many blocks are passed over where a protocol has no period: it makes one for each transaction,
+/// ten a δ, and only after four δ does the client know who leads and send to it alone.
+const SETTLING_BLOCKS: u64 = 64;
 
 /// What was measured of one committee.
 #[derive(Clone, Debug)]
@@ -104,7 +107,9 @@ impl Setting {
         let mut scenario = self.scenario(entry, theory)?;
         let n = u64::from(self.size);
         let blocks = (theory.blocks.of)(n);
-        let (from, to) = ((2 * n + 4) * blocks, (4 * n + 4) * blocks);
+        let settling = if theory.period.is_none() { SETTLING_BLOCKS } else { 0 };
+        let from = (2 * n + 4) * blocks + settling;
+        let to = from + 2 * n * blocks;
         scenario.stop.blocks = Some(to + 2 * blocks);
         let (outcome, trace) = run_traced(&scenario, &mut |_| {})?;
         if let Some(violation) = outcome.violations.first() {
