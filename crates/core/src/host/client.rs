@@ -25,6 +25,9 @@ use crate::{
 /// and the wait counts as latency.
 pub const OUTSTANDING_MAX: usize = 1 << 16;
 
+/// By how much slow replies lengthen the wait for them at most.
+const PATIENCE_MAX: u64 = 4;
+
 /// When transactions are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrivals {
@@ -56,8 +59,8 @@ pub struct Load {
     /// No sends from here on.
     pub until: Time,
     /// How long to wait for replies before the transaction is sent to every replica; to another one, where
-    /// they are sent [in turn](Recipients::InTurn). Longer where replies come, but take longer: twice the
-    /// longest time of late. What stands in a long queue already would only make it longer.
+    /// they are sent [in turn](Recipients::InTurn). Up to four times as long where replies come, but take
+    /// longer: twice the longest time of late. A second copy would make a long queue only longer.
     pub retry: Span,
 }
 
@@ -295,9 +298,18 @@ impl Client {
         payload[8..].chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&word[..chunk.len()]));
         payload
     }
+    /// How long it waits for replies now. What is sent in turn goes to one other replica, which makes no
+    /// queue longer.
+    fn patience(&self) -> Span {
+        let retry = self.load.retry;
+        match self.spread {
+            Some(_) => retry,
+            None => self.longest.times(2).clamp(retry, retry.times(PATIENCE_MAX)),
+        }
+    }
     fn due_again(&mut self, now: Time) -> Vec<Submission> {
         let mut due = Submissions::default();
-        let patience = self.load.retry.max(self.longest.times(2));
+        let patience = self.patience();
         while let Some(&(at, sequence)) = self.retries.first() {
             let Some(waiting) = self.waiting.get_mut(&sequence) else {
                 self.retries.pop_first();
