@@ -12,7 +12,7 @@
 //! | keep | one file for an adapter, its driver, the CPU and this crate's kernels | [`keep`] |
 //! | judge | to the GPU below 0.8 of the CPU's time, back above 1.2; fitted again when off by a quarter | [`judge`] |
 //! | route | an [`Accelerator`](byzlab_core::Accelerator) that gives each call to one of two | [`Routed`] |
-//! | check | answers held against the plainest code: published signatures, hostile input, drawn ones | [`differences`] |
+//! | check | answers held against the plainest code: known signatures, hostile input, drawn ones | [`differences`] |
 //!
 //! **One answer.** Whoever computes, the answer is the same; a choice is about time alone.
 //!
