@@ -178,6 +178,9 @@ fn throughputs(context: &Context<'_>, html: &mut Html, settings: &[Setting<'_>])
     panels(context, html, settings, caption, "throughput over replicas", place, axes);
 }
 
+/// The axes for the least and the greatest of all places.
+type AxesFrom = fn((f64, f64), (f64, f64)) -> (Axis, Axis);
+
 /// One panel a setting, all of them with the same axes, one line a protocol.
 fn panels(
     context: &Context<'_>,
@@ -186,7 +189,7 @@ fn panels(
     caption: &str,
     what: &str,
     place: fn(&Reached<'_>) -> Option<(f64, f64)>,
-    axes: fn((f64, f64), (f64, f64)) -> (Axis, Axis),
+    axes: AxesFrom,
 ) {
     let all = settings.iter().flat_map(|s| &s.courses).flat_map(|c| &c.reached);
     let places: Vec<_> = all.filter_map(place).collect();
