@@ -33,7 +33,7 @@ use crate::{choice::Device, cpu::Cpu, ed25519::Item};
 /// and used once it has passed the self-test. One that was wrong never is.
 ///
 /// **What runs where.** Hashes, whole trees, nonces and signatures run on the device, whatever their
-/// number: where it pays is for the caller to know. Messages over [`MESSAGE_MAX`] bytes are hashed by the
+/// number: where it pays is for the caller to know. Messages over `MESSAGE_MAX` bytes are hashed by the
 /// CPU, as one invocation would be slow at it, and so is the header of each [`Claim::Work`], which costs
 /// the bus more than the CPU.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ pub struct Run {
     pub result: Result<(), String>,
 }
 
-/// Runs the [swarm](swarm) that `seed` draws for one variant of a protocol.
+/// Runs the [swarm] that `seed` draws for one variant of a protocol.
 pub fn run(entry: Entry, theory: &Theory, seed: u64) -> Run {
     let scenario = match swarm::scenario(entry, theory, seed) {
         Ok(scenario) => scenario,
