@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::field::{LANES, load_limb, store_limb};
 use crate::{
     shaders::sha512::{INITIAL, ROUND},
-    unrolled::unrolled,
+    unrolled::{places, unrolled},
 };
 
 /// The bytes of a block.
@@ -122,20 +122,11 @@ fn extend<const I: usize>(words: &mut [Word; 16]) {
     words[I] = add(add(words[I], words[(I + 9) % 16]), add(x, y));
 }
 
-/// Round `I` (mod 8) with its word and its constant added up. The state's words do not move: at round
-/// `I`, a is at 8 − `I`.
+/// Round `I` (mod 8) with its word and its constant added up.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn round<const I: usize>(state: &mut [Word; 8], word: Word) {
-    let at = const {
-        let mut at = [0; 8];
-        let mut i = 0;
-        while i < 8 {
-            at[i] = (8 - I % 8 + i) % 8;
-            i += 1;
-        }
-        at
-    };
+    let at = const { places(I) };
     let [a, b, c, d] = [state[at[0]], state[at[1]], state[at[2]], state[at[3]]];
     let [e, f, g, h] = [state[at[4]], state[at[5]], state[at[6]], state[at[7]]];
     let sum1 = xor(_mm512_ror_epi64::<14>(e), _mm512_ror_epi64::<18>(e), _mm512_ror_epi64::<41>(e));

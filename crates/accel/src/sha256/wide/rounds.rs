@@ -7,7 +7,7 @@ use std::arch::x86_64::*;
 
 use crate::{
     sha256::constants::{INITIAL, ROUND},
-    unrolled::unrolled,
+    unrolled::{places, unrolled},
 };
 
 /// A word of each of sixteen messages.
@@ -84,20 +84,11 @@ fn shifted<const A: i32, const B: i32, const C: u32>(x: Word) -> Word {
     xor(_mm512_ror_epi32::<A>(x), _mm512_ror_epi32::<B>(x), _mm512_srli_epi32::<C>(x))
 }
 
-/// Round `I` (mod 8) with its word and its constant added up. The state's words do not move: at round
-/// `I`, a is at 8 − `I`.
+/// Round `I` (mod 8) with its word and its constant added up.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 pub fn round<const I: usize>(state: &mut State, word: Word) {
-    let at = const {
-        let mut at = [0; 8];
-        let mut i = 0;
-        while i < 8 {
-            at[i] = (8 - I % 8 + i) % 8;
-            i += 1;
-        }
-        at
-    };
+    let at = const { places(I) };
     let [a, b, c, d] = [state[at[0]], state[at[1]], state[at[2]], state[at[3]]];
     let [e, f, g, h] = [state[at[4]], state[at[5]], state[at[6]], state[at[7]]];
     let new = add(add(add(h, word), choose(e, f, g)), rotations::<6, 11, 25>(e));
