@@ -59,15 +59,14 @@ pub trait Protocol: Sized + Send + 'static {
 
 /// Whom a client sends a transaction to, as long as no reply has named a leader.
 ///
-/// What it got no replies for within its retry time it sends to every replica, but
-/// [in turn](Recipients::InTurn) to another one.
+/// What it got no replies for within its retry time it sends to every replica, one of which
+/// [passes it on](crate::host::Sent), but [in turn](Recipients::InTurn) to another one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recipients {
     /// Every replica: any of them may be the next to propose.
     #[default]
     All,
-    /// One replica: it passes on to the leader what it gets, and replies name the leader. Were it
-    /// sent to all, each of them would pass it on: n times the load, and all of it to the leader.
+    /// One replica: it passes on to the leader what it gets, and replies name the leader.
     One,
     /// One after another, for every replica proposes transactions of its own.
     InTurn,

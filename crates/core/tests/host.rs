@@ -5,7 +5,7 @@ use std::sync::Arc;
 use byzlab_core::{
     Batch, BatchLimit, Block, Committee, Digest, Height, Proof, Recipients, Reference, ReplicaId,
     Scheme, Signer, Span, Time, Transaction,
-    host::{Arrivals, Client, Executor, KvStore, Load, Mempool, Refused, Reply},
+    host::{Arrivals, Client, Executor, KvStore, Load, Mempool, Refused, Reply, Sent},
 };
 
 fn committee() -> Arc<Committee> {
@@ -30,9 +30,9 @@ const LIMIT: BatchLimit =
 fn the_mempool_keeps_order_bounds_and_branches() {
     let mut pool = Mempool::new(3, 1 << 20);
     for sequence in 0..3 {
-        assert_eq!(pool.insert(transaction(0, sequence)), Ok(()));
+        assert_eq!(pool.insert(transaction(0, sequence), Sent::ToOne), Ok(()));
     }
-    assert_eq!(pool.insert(transaction(0, 3)), Err(Refused::Full));
+    assert_eq!(pool.insert(transaction(0, 3), Sent::ToOne), Err(Refused::Full));
     let (first, full) = pool.pick(&LIMIT, &[]);
     assert_eq!((first.len(), full), (2, true));
     let branch = Batch::new(&first, &Reference);
@@ -41,7 +41,28 @@ fn the_mempool_keeps_order_bounds_and_branches() {
     pool.remove(&block(1, &first));
     assert_eq!(pool.len(), 1);
     assert_eq!(pool.byte_len(), second[0].bytes().len());
-    assert_eq!(pool.insert(transaction(0, 2)), Err(Refused::Duplicate));
+    assert_eq!(pool.insert(transaction(0, 2), Sent::ToOne), Err(Refused::Duplicate));
+}
+
+#[test]
+fn what_every_replica_got_is_passed_on_by_one_of_them() {
+    let replicas = || (0..4).map(ReplicaId);
+    let held = |sent: &[Sent]| {
+        let mut pool = Mempool::new(100, 1 << 20);
+        for (turn, &way) in sent.iter().enumerate() {
+            for sequence in 0..40 {
+                let answer = pool.insert(transaction(0, sequence), way);
+                assert_eq!(answer.is_ok(), turn == 0, "one that waits is not taken twice");
+            }
+        }
+        replicas().map(|me| pool.passed_on(me, 4).count()).collect::<Vec<_>>()
+    };
+    assert_eq!(held(&[Sent::ByReplica]), [0; 4]);
+    assert_eq!(held(&[Sent::ToOne]), [40; 4]);
+    assert_eq!(held(&[Sent::ByReplica, Sent::ToOne, Sent::ByReplica]), [40; 4]);
+    let shares = held(&[Sent::ToOne, Sent::ToAll, Sent::ToOne]);
+    assert_eq!(shares.iter().sum::<usize>(), 40, "each by exactly one: {shares:?}");
+    assert!(shares.iter().all(|&share| share > 0), "all take a share: {shares:?}");
 }
 
 #[test]

@@ -38,10 +38,12 @@ pub enum Kind {
     Hello = 0,
     /// A message of the protocol, in its own encoding.
     Packet = 1,
-    /// [Transactions](encode_transactions): from a client, or forwarded by a replica.
+    /// [Transactions](encode_transactions): from a client to one replica, or forwarded by a replica.
     Transactions = 2,
     /// Replies to a client: a sequence of [`Reply`](byzlab_core::host::Reply).
     Replies = 3,
+    /// [Transactions](encode_transactions) that a client sends to every replica.
+    TransactionsToAll = 4,
 }
 
 /// How replicas greet each other and their clients. Two ends that disagree have nothing to say to
@@ -161,6 +163,7 @@ pub fn parse(buffer: &mut BytesMut, body_max: usize) -> Result<Option<Frame>, Fr
         1 => Kind::Packet,
         2 => Kind::Transactions,
         3 => Kind::Replies,
+        4 => Kind::TransactionsToAll,
         other => return Err(FrameError::Kind(other)),
     };
     if buffer.len() < 4 + length {

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use byzlab_core::{Accelerator, Claim, Committee, PublicKey, ReplicaId, codec};
+use byzlab_core::{Accelerator, Claim, Committee, PublicKey, ReplicaId, codec, host::Sent};
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::{sync::watch, time::timeout};
 
@@ -184,15 +184,17 @@ async fn read(gateway: &Gateway, connection: u64, mut frames: Frames) -> ClientE
             Ok(None) => return FrameError::Cut.into(),
             Err(error) => return error.into(),
         };
-        if frame.kind != Kind::Transactions {
-            return FrameError::Body("out of place").into();
-        }
+        let sent = match frame.kind {
+            Kind::Transactions => Sent::ToOne,
+            Kind::TransactionsToAll => Sent::ToAll,
+            _ => return FrameError::Body("out of place").into(),
+        };
         let share = budget.take(frame.body.len()).await;
         let transactions = match decode_transactions(&frame.body) {
             Ok(transactions) => transactions,
             Err(error) => return error.into(),
         };
-        let origin = Origin::Clients(connection);
+        let origin = Origin::Clients { connection, sent };
         if gateway.events.send(Happening::Transactions { origin, transactions, share }).is_err() {
             return ClientError::Ending;
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use byzlab_core::{Block, Packet, PublicKey, ReplicaId, Seal, Ticket, Transaction};
+use byzlab_core::{Block, Packet, PublicKey, ReplicaId, Seal, Ticket, Transaction, host::Sent};
 
 use crate::{budget::Share, outbox::Outbox};
 
@@ -37,8 +37,13 @@ pub(crate) enum Happening {
 /// Where transactions came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// Clients, over this connection.
-    Clients(u64),
+    /// Clients, over a connection.
+    Clients {
+        /// Which.
+        connection: u64,
+        /// Whether they sent them to this replica, or to every one.
+        sent: Sent,
+    },
     /// A replica that takes us for the leader.
     Peer(ReplicaId),
 }

@@ -1,6 +1,6 @@
 //! Carrying: from a sender over its uplink, the way, and the receiver's downlink to its door.
 
-use byzlab_core::{Packet, ReplicaId, Span, Time, To};
+use byzlab_core::{Packet, ReplicaId, Span, Time, To, host::Sent};
 
 use crate::{
     flights::{Body, Parcel},
@@ -136,7 +136,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         if parcel.list.is_empty() || self.weather.is_silent(self.sites[number as usize].id) {
             return;
         }
-        parcel.forwarded = true;
+        parcel.sent = Sent::ByReplica;
         let bytes = parcel.list.iter().map(|t| t.bytes().len()).sum();
         let flight = self.flights.launch(Body::Transactions(parcel), bytes, number, NOBODY);
         let sent = self.ship_to(number, flight, to);

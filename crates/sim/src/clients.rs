@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, rc::Rc, sync::Arc};
 
 use byzlab_core::{
     Block, Claim, Committee, Event, Height, PublicKey, ReplicaId, Signer, Time, Transaction,
-    host::{Client, Refused, Submission, client::Confirmed},
+    host::{Client, Refused, Sent, Submission, client::Confirmed},
     random::{fold, fold_bytes},
 };
 
@@ -160,7 +160,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             }
             let bytes = transactions.iter().map(|t| t.bytes().len()).sum();
             let list = Rc::from(transactions);
-            let parcel = Parcel { list, forwarded: false, fingerprint, verdict: None };
+            let sent = if to.is_some() { Sent::ToOne } else { Sent::ToAll };
+            let parcel = Parcel { list, sent, fingerprint, verdict: None };
             self.prover.sent_transactions(&parcel.list);
             let flight = self.flights.launch(Body::Transactions(parcel), bytes, u32::MAX, u32::MAX);
             let ids = match to {
@@ -213,13 +214,17 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         }
         let mut onward = Vec::new();
         for transaction in parcel.list.iter() {
-            if self.take_transaction(number, transaction) {
+            if self.take_transaction(number, transaction, parcel.sent) {
                 onward.push(transaction.clone());
             }
         }
         let site = &self.sites[number as usize];
-        if let Some(leader) = site.leader.filter(|&leader| leader != site.id && !parcel.forwarded) {
-            self.forward(number, leader, Parcel { list: Rc::from(onward), ..parcel });
+        if let Some(leader) = site.leader.filter(|&leader| leader != site.id) {
+            let size = self.committee.size();
+            onward.retain(|one| parcel.sent.is_passed_on(one, site.id, size));
+            if !onward.is_empty() {
+                self.forward(number, leader, Parcel { list: Rc::from(onward), ..parcel });
+            }
         }
         self.tell_waiting(number);
     }
@@ -230,7 +235,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         claims.is_ok_and(|claims| self.prover.all_hold(&claims))
     }
     /// Takes one transaction into the mempool, or answers it; true if it waits there now.
-    fn take_transaction(&mut self, number: u32, transaction: &Transaction) -> bool {
+    fn take_transaction(&mut self, number: u32, transaction: &Transaction, sent: Sent) -> bool {
         let (client, sequence) = (transaction.client(), transaction.sequence());
         let site = &mut self.sites[number as usize];
         if let Some(reply) = self.execution.executed(&site.chain, client, sequence, site.leader) {
@@ -241,7 +246,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             }
             return false;
         }
-        match site.mempool.insert(transaction.clone()) {
+        match site.mempool.insert(transaction.clone(), sent) {
             Err(Refused::Full) => {
                 self.books.mempool_full += 1;
                 false
@@ -281,7 +286,8 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         }
         site.leader = leader;
         let Some(leader) = leader.filter(|&leader| leader != site.id) else { return };
-        let waiting: Vec<Transaction> = site.mempool.transactions().cloned().collect();
+        let size = self.committee.size();
+        let waiting: Vec<_> = site.mempool.passed_on(site.id, size).cloned().collect();
         let mut rest = &waiting[..];
         while !rest.is_empty() {
             let mut bytes = 0;
@@ -293,7 +299,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             let (chunk, later) = rest.split_at(count);
             let list: Rc<[Transaction]> = Rc::from(chunk);
             let fingerprint = fold(u64::from(leader.0), count as u64);
-            let parcel = Parcel { list, forwarded: true, fingerprint, verdict: None };
+            let parcel = Parcel { list, sent: Sent::ByReplica, fingerprint, verdict: None };
             self.forward(number, leader, parcel);
             rest = later;
         }
@@ -364,7 +370,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         let transactions = gone.iter().flat_map(|block| block.batch.transactions());
         for transaction in transactions.collect::<Vec<_>>() {
             // Full or known: it is lost here, and its client sends it again.
-            let _ = self.sites[number as usize].mempool.insert(transaction);
+            let _ = self.sites[number as usize].mempool.insert(transaction, Sent::ByReplica);
         }
         self.tell_waiting(number);
     }

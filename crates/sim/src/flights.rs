@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use byzlab_core::{Packet, ReplicaId, Transaction};
+use byzlab_core::{Packet, ReplicaId, Transaction, host::Sent};
 
 use crate::{execution::Settled, prices::Weight};
 
@@ -38,8 +38,7 @@ pub(crate) enum Body {
 #[derive(Clone, Debug)]
 pub(crate) struct Parcel {
     pub(crate) list: Rc<[Transaction]>,
-    /// Passed on by a replica: goes no further.
-    pub(crate) forwarded: bool,
+    pub(crate) sent: Sent,
     pub(crate) fingerprint: u64,
     /// Whether their signatures hold, once known.
     pub(crate) verdict: Option<bool>,

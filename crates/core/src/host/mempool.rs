@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     block::Block,
     crypto::PublicKey,
+    id::ReplicaId,
     protocol::BatchLimit,
     transaction::{BATCH_BYTES_MAX, BATCH_TRANSACTIONS_MAX, Batch, Transaction},
 };
@@ -20,6 +21,32 @@ pub enum Refused {
     Duplicate,
 }
 
+/// How a transaction came, which says whether a replica passes it on to the leader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sent {
+    /// By a replica, to the one that it takes for the leader.
+    ByReplica,
+    /// By its client, to one replica.
+    ToOne,
+    /// By its client, to every replica.
+    ToAll,
+}
+
+impl Sent {
+    /// Whether replica `me` of `size` passes `transaction` on to the leader.
+    ///
+    /// What it alone got it does. What all got has reached the leader too, and were it passed on by each
+    /// of them, the leader would get it n times over: so one of them does, in turn by the transaction's
+    /// number, lest a client depend on its own way to the leader.
+    pub fn is_passed_on(self, transaction: &Transaction, me: ReplicaId, size: usize) -> bool {
+        match self {
+            Self::ByReplica => false,
+            Self::ToOne => true,
+            Self::ToAll => transaction.sequence() % size as u64 == u64::from(me.0),
+        }
+    }
+}
+
 /// The waiting transactions of one replica.
 #[derive(Debug)]
 pub struct Mempool {
@@ -27,7 +54,7 @@ pub struct Mempool {
     bytes_max: usize,
     bytes: usize,
     arrivals: u64,
-    waiting: BTreeMap<u64, Transaction>,
+    waiting: BTreeMap<u64, (Transaction, Sent)>,
     by_name: BTreeMap<(PublicKey, u64), u64>,
 }
 
@@ -55,22 +82,28 @@ impl Mempool {
     pub fn byte_len(&self) -> usize {
         self.bytes
     }
-    /// All that wait, oldest first.
-    pub fn transactions(&self) -> impl Iterator<Item = &Transaction> {
-        self.waiting.values()
+    /// What replica `me` of `size` [passes on](Sent::is_passed_on) to a new leader, oldest first.
+    pub fn passed_on(&self, me: ReplicaId, size: usize) -> impl Iterator<Item = &Transaction> {
+        let all = self.waiting.values();
+        all.filter(move |(transaction, sent)| sent.is_passed_on(transaction, me, size))
+            .map(|(transaction, _)| transaction)
     }
     /// Takes in a transaction, whose signature has been proven.
-    pub fn insert(&mut self, transaction: Transaction) -> Result<(), Refused> {
+    ///
+    /// # Errors
+    /// [`Refused`]; that one which waits already came once more is remembered nevertheless.
+    pub fn insert(&mut self, transaction: Transaction, sent: Sent) -> Result<(), Refused> {
         let length = transaction.bytes().len();
+        let name = (transaction.client(), transaction.sequence());
+        if let Some((_, before)) = self.by_name.get(&name).and_then(|n| self.waiting.get_mut(n)) {
+            *before = sent.max(*before);
+            return Err(Refused::Duplicate);
+        }
         if self.waiting.len() >= self.transactions_max || self.bytes + length > self.bytes_max {
             return Err(Refused::Full);
         }
-        let name = (transaction.client(), transaction.sequence());
-        if self.by_name.contains_key(&name) {
-            return Err(Refused::Duplicate);
-        }
         self.by_name.insert(name, self.arrivals);
-        self.waiting.insert(self.arrivals, transaction);
+        self.waiting.insert(self.arrivals, (transaction, sent));
         self.arrivals += 1;
         self.bytes += length;
         Ok(())
@@ -86,7 +119,7 @@ impl Mempool {
             .filter_map(|t| self.by_name.get(&(t.client(), t.sequence())).copied())
             .collect();
         let (mut picked, mut bytes) = (Vec::new(), 0);
-        for (arrival, transaction) in &self.waiting {
+        for (arrival, (transaction, _)) in &self.waiting {
             if taken.contains(arrival) {
                 continue;
             }
@@ -108,7 +141,7 @@ impl Mempool {
         for transaction in block.batch.transactions() {
             let name = (transaction.client(), transaction.sequence());
             let arrival = self.by_name.remove(&name);
-            if let Some(gone) = arrival.and_then(|arrival| self.waiting.remove(&arrival)) {
+            if let Some((gone, _)) = arrival.and_then(|arrival| self.waiting.remove(&arrival)) {
                 self.bytes -= gone.bytes().len();
             }
         }

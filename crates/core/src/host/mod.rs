@@ -9,4 +9,4 @@ mod spread;
 
 pub use client::{Arrivals, Client, Load, Submission};
 pub use execution::{Application, Executor, KvStore, Reply};
-pub use mempool::{Mempool, Refused};
+pub use mempool::{Mempool, Refused, Sent};

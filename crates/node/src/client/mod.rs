@@ -342,11 +342,12 @@ impl Desk {
     fn send(&mut self) {
         self.sign();
         for (to, transactions) in std::mem::take(&mut self.outgoing) {
+            let kind = if to.is_some() { Kind::Transactions } else { Kind::TransactionsToAll };
             for body in encode_transactions(&transactions) {
                 let all = self.replicas.iter().filter(|r| to.is_none_or(|id| r.id == id));
                 // One that is down gets nothing: the retry goes to all.
                 for replica in all.filter(|replica| replica.up.load(Ordering::Relaxed)) {
-                    replica.outbox.push(Kind::Transactions, body.clone());
+                    replica.outbox.push(kind, body.clone());
                 }
             }
         }

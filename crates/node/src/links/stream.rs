@@ -33,7 +33,9 @@ pub(super) async fn read<E: From<FrameError>>(
                 }
                 Err(error) => return error.into(),
             },
-            Kind::Hello | Kind::Replies => return FrameError::Body("out of place").into(),
+            Kind::Hello | Kind::Replies | Kind::TransactionsToAll => {
+                return FrameError::Body("out of place").into();
+            }
         };
         if links.events.send(happening).is_err() {
             return FrameError::Cut.into(); // this replica is ending

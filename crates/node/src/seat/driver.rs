@@ -8,7 +8,7 @@ use std::{
 use byzlab_core::{
     Accelerator, Action, Batch, Committee, Event, Packet, Puzzle, Replica, ReplicaId, Span, To,
     Transaction,
-    host::{Executor, KvStore},
+    host::{Executor, KvStore, Sent},
 };
 use tokio::{sync::mpsc::UnboundedReceiver, time::sleep_until};
 
@@ -153,9 +153,12 @@ impl Driver {
         for transaction in transactions {
             let (client, sequence) = (transaction.client(), transaction.sequence());
             if !self.executor.is_executed(client, sequence) {
-                let from_client = matches!(origin, Origin::Clients(_));
-                refused += u64::from(!self.intake.take(transaction, from_client));
-            } else if let Origin::Clients(connection) = origin {
+                let sent = match origin {
+                    Origin::Clients { sent, .. } => sent,
+                    Origin::Peer(_) => Sent::ByReplica,
+                };
+                refused += u64::from(!self.intake.take(transaction, sent));
+            } else if let Origin::Clients { connection, .. } = origin {
                 let leader = self.intake.leader();
                 if let Some(reply) = self.executor.reply_again(client, sequence, leader) {
                     self.desk.again(connection, reply);
@@ -255,7 +258,7 @@ impl Driver {
         self.links.set_height(to);
         for transaction in gone.iter().flat_map(|block| block.batch.transactions()) {
             if !self.executor.is_executed(transaction.client(), transaction.sequence()) {
-                self.intake.take(transaction, false);
+                self.intake.take(transaction, Sent::ByReplica);
             }
         }
     }

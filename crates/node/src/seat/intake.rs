@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use byzlab_core::{
     Batch, BatchLimit, Block, ReplicaId, Time, Transaction,
-    host::{Mempool, Refused},
+    host::{Mempool, Refused, Sent},
 };
 use tokio::sync::watch;
 
@@ -13,6 +13,8 @@ use crate::{frame::encode_transactions, plan::MempoolBounds};
 #[derive(Debug)]
 pub(super) struct Intake {
     me: ReplicaId,
+    /// The committee's size.
+    size: usize,
     mempool: Mempool,
     bounds: MempoolBounds,
     /// Tells the gateway whether the mempool is full.
@@ -38,9 +40,15 @@ struct Wanted {
 
 impl Intake {
     /// An empty mempool.
-    pub fn new(me: ReplicaId, bounds: MempoolBounds, full: watch::Sender<bool>) -> Self {
+    pub fn new(
+        me: ReplicaId,
+        size: usize,
+        bounds: MempoolBounds,
+        full: watch::Sender<bool>,
+    ) -> Self {
         Self {
             me,
+            size,
             mempool: Mempool::new(bounds.transactions, bounds.bytes),
             bounds,
             full,
@@ -51,13 +59,14 @@ impl Intake {
             arrivals: 0,
         }
     }
-    /// Takes in a proven transaction; false if there is no room. One that came from a client is
-    /// forwarded to the leader, and so is one that comes again: the first forwarding may be lost.
-    pub fn take(&mut self, transaction: Transaction, from_client: bool) -> bool {
-        if from_client && self.leader.is_some_and(|leader| leader != self.me) {
+    /// Takes in a proven transaction; false if there is no room. One that is to be passed on is forwarded
+    /// to the leader, also when it comes again: the first forwarding may be lost.
+    pub fn take(&mut self, transaction: Transaction, sent: Sent) -> bool {
+        let follows = self.leader.is_some_and(|leader| leader != self.me);
+        if follows && sent.is_passed_on(&transaction, self.me, self.size) {
             self.forward.push(transaction.clone());
         }
-        match self.mempool.insert(transaction) {
+        match self.mempool.insert(transaction, sent) {
             Ok(()) => {
                 self.arrivals += 1;
                 true
@@ -100,13 +109,13 @@ impl Intake {
         let waiting = !self.mempool.is_empty();
         (waiting != std::mem::replace(&mut self.told, waiting)).then_some(waiting)
     }
-    /// Another replica leads, or none; what waits here is forwarded to it.
+    /// Another replica leads, or none; what this one has to pass on is forwarded to it.
     pub fn lead(&mut self, leader: Option<ReplicaId>) {
         if leader != self.leader {
             self.leader = leader;
             self.forward.clear();
             if leader.is_some_and(|leader| leader != self.me) {
-                self.forward.extend(self.mempool.transactions().cloned());
+                self.forward.extend(self.mempool.passed_on(self.me, self.size).cloned());
             }
         }
     }

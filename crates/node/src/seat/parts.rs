@@ -112,7 +112,7 @@ impl Parts {
             reader,
             miner: start_miner(plan, events, &mut threads)?,
             puzzle: None,
-            intake: Intake::new(me, plan.mempool, full),
+            intake: Intake::new(me, plan.committee.size(), plan.mempool, full),
             executor,
             desk: Desk::default(),
             gate: Gate::default(),

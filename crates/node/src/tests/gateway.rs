@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use byzlab_core::{PublicKey, Reference, Signature, Signer, Transaction, codec};
+use byzlab_core::{PublicKey, Reference, Signature, Signer, Transaction, codec, host::Sent};
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::sync::{
     mpsc::{UnboundedReceiver, unbounded_channel},
@@ -107,9 +107,10 @@ async fn transactions_are_read_only_while_there_is_room() {
     host.full.send_replace(true);
     let sent: Vec<_> =
         (0..3).map(|i| Transaction::new(&committee(), &client, i, b"payload")).collect();
-    for transaction in &sent {
+    let kinds = [Kind::Transactions, Kind::TransactionsToAll, Kind::Transactions];
+    for (transaction, kind) in sent.iter().zip(kinds) {
         for body in encode_transactions([transaction]) {
-            say(&mut stream, Kind::Transactions, &body).await;
+            say(&mut stream, kind, &body).await;
         }
     }
     for _ in 0..100 {
@@ -118,10 +119,13 @@ async fn transactions_are_read_only_while_there_is_room() {
     // The reader may have waited for a frame already when the mempool filled up; it takes that one.
     assert!(host.inbox.len() <= 1, "a full mempool is not filled further");
     host.full.send_replace(false);
-    for transaction in sent {
+    for (transaction, sent) in sent.into_iter().zip([Sent::ToOne, Sent::ToAll, Sent::ToOne]) {
         match host.inbox.recv().await {
             Some(Happening::Transactions { origin, transactions, .. }) => {
-                assert_eq!((origin, transactions), (Origin::Clients(number), vec![transaction]));
+                assert_eq!(
+                    (origin, transactions),
+                    (Origin::Clients { connection: number, sent }, vec![transaction])
+                );
             }
             other => panic!("{other:?}"),
         }
