@@ -32,6 +32,9 @@ const EARLY_BLOCKS_MAX: u64 = 32;
 /// How many signed blocks are saved before the older ones, long in the ledger, are forgotten.
 const SAVED_BLOCKS: u64 = 64;
 
+/// How often the wait for an answer doubles at most.
+const VAIN_MAX: u32 = 6;
+
 /// What it promises; `byzlab conform central` holds it to this.
 pub const THEORY: &[Theory] = &[Theory {
     source: "each block goes from the server to all, once",
@@ -59,8 +62,8 @@ pub struct Params {
     pub batch_bytes: u32,
     /// How long the server waits for a block to fill.
     pub patience: Span,
-    /// How often a follower asks for blocks that it may not have heard of; eight times as often
-    /// while it knows that it is behind.
+    /// After how long without a block a follower asks for those that it may not have heard of. One that
+    /// knows that it is behind asks at once, and again after an eighth of it, twice that, and so on.
     pub poll: Span,
 }
 
@@ -120,6 +123,10 @@ pub struct Central {
     heard: Height,
     /// The highest block asked for, so that a gap is asked for once.
     asked: Height,
+    /// How often it asked and got no further.
+    vain: u32,
+    /// The height of the ledger at the last poll.
+    polled: Height,
     /// Blocks that came before their turn, at most [`EARLY_BLOCKS_MAX`] above the ledger.
     early: BTreeMap<Height, Block>,
 }
@@ -138,7 +145,8 @@ impl Protocol for Central {
         let heard = signed.as_ref().map_or(saved.head.height, |b| b.height.max(saved.head.height));
         let (head, asked) = (saved.head, saved.head.height);
         let early = BTreeMap::new();
-        Ok(Self { seat, params, server, head, signed, heard, asked, early })
+        let (vain, polled) = (0, head.height);
+        Ok(Self { seat, params, server, head, signed, heard, asked, vain, polled, early })
     }
 
     fn step(&mut self, now: Time, input: Input<Self>, out: &mut Effects<Self>) {
@@ -246,14 +254,21 @@ impl Central {
         }
         if self.is_behind() && self.head.height >= self.asked {
             out.note(Note::CatchingUp { from: self.head.height.next() });
+            self.vain = 0;
             self.ask(now, out);
         }
     }
 
     fn on_poll(&mut self, now: Time, out: &mut Effects<Self>) {
-        if self.seat.me != self.server || self.is_behind() {
-            self.ask(now, out);
+        if self.seat.me == self.server && !self.is_behind() {
+            return;
         }
+        if self.head.height > std::mem::replace(&mut self.polled, self.head.height) {
+            // More is on its way, if slowly: a second copy would stand in the same queue.
+            self.vain = 0;
+            return out.arm(Timer::Poll, now + self.params.poll);
+        }
+        self.ask(now, out);
     }
 
     fn is_behind(&self) -> bool {
@@ -261,7 +276,7 @@ impl Central {
     }
 
     /// Asks the server for what comes next; the server asks its followers. Who is behind asks again
-    /// soon.
+    /// soon, but ever later: the answer may be long.
     fn ask(&mut self, now: Time, out: &mut Effects<Self>) {
         let get = Say::Get(self.head.height.next());
         self.asked = Height(self.head.height.0 + u64::from(ANSWER_BLOCKS_MAX));
@@ -270,7 +285,12 @@ impl Central {
             false => out.send(self.server, get),
         }
         let poll = self.params.poll;
-        out.arm(Timer::Poll, now + if self.is_behind() { Span(poll.0 / 8) } else { poll });
+        let wait = match self.is_behind() {
+            true => Span(poll.0 / 8).times(1 << self.vain.min(VAIN_MAX)),
+            false => poll,
+        };
+        self.vain += 1;
+        out.arm(Timer::Poll, now + wait);
     }
 
     fn on_get(&self, from: ReplicaId, height: Height, out: &mut Effects<Self>) {
