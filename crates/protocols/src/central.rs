@@ -194,6 +194,9 @@ impl Central {
     fn on_start(&mut self, now: Time, out: &mut Effects<Self>) {
         out.lead(Some(self.server));
         self.produce(out);
+        if self.head.height == Height::GENESIS && self.seat.me != self.server {
+            return out.arm(Timer::Poll, now + self.params.poll); // the first blocks are on their way
+        }
         self.on_poll(now, out);
     }
 
@@ -264,9 +267,11 @@ impl Central {
             return;
         }
         if self.head.height > std::mem::replace(&mut self.polled, self.head.height) {
-            // More is on its way, if slowly: a second copy would stand in the same queue.
             self.vain = 0;
-            return out.arm(Timer::Poll, now + self.params.poll);
+            if !self.is_behind() {
+                // More is on its way, if slowly: a second copy would stand in the same queue.
+                return out.arm(Timer::Poll, now + self.params.poll);
+            }
         }
         self.ask(now, out);
     }

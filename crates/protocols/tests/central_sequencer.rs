@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use byzlab_core::{ReplicaId, Span, Time, outcome::Outcome};
+use byzlab_core::{ReplicaId, Span, Time, host::Arrivals, outcome::Outcome};
 use byzlab_protocols::builtin;
 use byzlab_sim::{Clients, Fault, Scenario, run};
 
@@ -54,4 +54,20 @@ fn lost_blocks_are_asked_for_again() {
         let heights = outcome.heads.iter().map(|head| head.unwrap().height);
         assert_eq!(heights.clone().min(), heights.max(), "seed {seed}");
     }
+}
+
+#[test]
+fn what_stands_in_the_queue_of_a_busy_link_is_not_asked_for_again() {
+    let mut scenario = Scenario::new(builtin().find("central").unwrap(), 4, 1);
+    scenario.clients = Clients::open(4, Span::ms(10), Time::seconds(8));
+    scenario.clients.load.arrivals = Arrivals::Closed { outstanding: 500 };
+    scenario.params.insert("batch_transactions".into(), 100.into());
+    scenario.network.bandwidth.up = Some(2_000_000);
+    scenario.stop.after = Span::seconds(8);
+    let outcome = simulate(&scenario);
+    assert_eq!(outcome.violations, []);
+    let sent = outcome.traffic["block"].messages;
+    let blocks = outcome.heads[0].unwrap().height.0;
+    assert!(blocks > 15, "{blocks} blocks");
+    assert!(sent <= 3 * (blocks + 2), "{sent} messages for {blocks} blocks");
 }
