@@ -35,6 +35,10 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     fn gathers_signing(&self) -> bool {
         false
     }
+    /// Whether a call may wait for a device: then it is not for a thread that others wait for.
+    fn may_wait(&self) -> bool {
+        false
+    }
     /// Says that much will be signed by `keys`: a committee's. Changes no answer, only how soon it comes.
     fn expect_keys(&self, _keys: &[PublicKey]) {}
     /// What was done so far; only those count that have something to tell.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use byzlab_core::{Block, Packet, PublicKey, ReplicaId, Seal, Ticket, Transaction, host::Sent};
+use byzlab_core::{
+    Batch, Block, Packet, PublicKey, ReplicaId, Seal, Ticket, Transaction, host::Sent,
+};
 
 use crate::{budget::Share, outbox::Outbox};
 
@@ -18,6 +20,8 @@ pub(crate) enum Happening {
     Proven { origin: Origin, transactions: Vec<Transaction>, refused: u64, share: Share },
     /// A packet's claims were judged.
     Verdict { ticket: Ticket, holds: bool },
+    /// The batch that this asking for one led to.
+    Batch { ask: u64, batch: Batch },
     /// A connection of these clients stands; their replies go into its outbox.
     ClientsJoined { connection: u64, clients: Vec<PublicKey>, outbox: Arc<Outbox> },
     /// A connection of clients is gone.

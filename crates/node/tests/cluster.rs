@@ -1,11 +1,12 @@
 //! Whole clusters over QUIC on loopback, with faults, each for a second or two.
 
 use std::{
+    collections::BTreeSet,
     net::UdpSocket,
     ops::Range,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::SystemTime,
@@ -115,12 +116,14 @@ fn proof_of_work_mines_for_real() {
     assert!(!outcome.figures.contains_key(SIGNATURE_CHECKS), "there were none to check");
 }
 
-/// An accelerator that says that it has a device for signing, and counts what it signs.
+/// An accelerator that says that it has a device, counts what it signs, and notes who waits for it.
 #[derive(Debug, Default)]
 struct Pen {
     signed: AtomicUsize,
     /// The most in one call.
     widest: AtomicUsize,
+    /// The threads in which roots were computed.
+    rooting: Mutex<BTreeSet<String>>,
 }
 
 impl Accelerator for Pen {
@@ -134,6 +137,8 @@ impl Accelerator for Pen {
         Reference.hash_many(messages)
     }
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.rooting.lock().expect("no panic").insert(thread);
         Reference.merkle_root(items)
     }
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
@@ -147,10 +152,13 @@ impl Accelerator for Pen {
     fn gathers_signing(&self) -> bool {
         true
     }
+    fn may_wait(&self) -> bool {
+        true
+    }
 }
 
 #[test]
-fn what_all_clients_send_at_once_is_signed_in_one_call() {
+fn a_device_signs_for_all_clients_at_once_and_no_seat_waits_for_it() {
     let dir = tempfile::tempdir().expect("a folder");
     let mut plan = plan("central", dir.path());
     let pen = Arc::<Pen>::default();
@@ -162,6 +170,9 @@ fn what_all_clients_send_at_once_is_signed_in_one_call() {
     is_good(&outcome);
     assert!(pen.signed.load(Ordering::Relaxed) as u64 >= outcome.submitted);
     assert!(pen.widest.load(Ordering::Relaxed) >= all_at_first as usize);
+    let rooting = pen.rooting.lock().expect("no panic");
+    let seats = rooting.iter().filter(|name| ["r0", "r1", "r2", "r3"].contains(&&***name));
+    assert!(!rooting.is_empty() && seats.count() == 0, "{rooting:?}");
 }
 
 #[test]

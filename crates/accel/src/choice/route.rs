@@ -268,6 +268,10 @@ impl Accelerator for Routed {
         }
     }
 
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         self.gpu.expect_keys(keys);

@@ -236,6 +236,10 @@ impl Accelerator for Gpu {
         true
     }
 
+    fn may_wait(&self) -> bool {
+        true
+    }
+
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         // A device that fails here tells so at the next call.

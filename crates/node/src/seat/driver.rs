@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     counters::Counters,
     frame::Kind,
-    happening::{Happening, Origin},
+    happening::{Events, Happening, Origin},
     links::Links,
     log::LogJob,
     miner::Puzzles,
@@ -43,6 +43,8 @@ pub(super) struct Driver {
     pub accelerator: Arc<dyn Accelerator>,
     pub links: Arc<Links>,
     pub verifier: Jobs,
+    /// The way back to this loop.
+    pub events: Events,
     pub log: Sender<LogJob>,
     pub reader: Reader,
     pub miner: Option<Puzzles>,
@@ -128,6 +130,11 @@ impl Driver {
                     self.send(to, &packet);
                 }
                 self.desk.opened(number);
+            }
+            Happening::Batch { ask, batch } => {
+                if ask == self.intake.last_ask() {
+                    self.give(batch);
+                }
             }
             Happening::Blocks { tag, blocks } => self.step(Event::Blocks { tag, blocks }),
             Happening::Sealed(seal) => {
@@ -263,6 +270,16 @@ impl Driver {
         }
     }
 
+    /// Gives the replica a batch that it asked for.
+    fn give(&mut self, batch: Batch) {
+        {
+            let mut counters = self.count();
+            counters.batches += 1;
+            counters.batched += batch.len() as u64;
+        }
+        self.step(Event::Batch(batch));
+    }
+
     /// What a turn has gathered leaves: batches to the replica, groups to the log, replies to
     /// clients.
     fn finish_turn(&mut self) {
@@ -274,13 +291,17 @@ impl Driver {
                 break;
             }
             let Some(transactions) = self.intake.batch(self.clock.now()) else { break };
-            let batch = Batch::new(&transactions, &*self.accelerator);
-            {
-                let mut counters = self.count();
-                counters.batches += 1;
-                counters.batched += transactions.len() as u64;
+            if !self.accelerator.may_wait() {
+                self.give(Batch::new(&transactions, &*self.accelerator));
+                continue;
             }
-            self.step(Event::Batch(batch));
+            let (accelerator, events) = (self.accelerator.clone(), self.events.clone());
+            let ask = self.intake.last_ask();
+            tokio::task::spawn_blocking(move || {
+                let batch = Batch::new(&transactions, &*accelerator);
+                // Nobody wants it any more if the loop has ended.
+                drop(events.send(Happening::Batch { ask, batch }));
+            });
         }
         if let Some((leader, count, bodies)) = self.intake.forwarding() {
             for body in bodies {

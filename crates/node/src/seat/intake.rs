@@ -20,6 +20,8 @@ pub(super) struct Intake {
     /// Tells the gateway whether the mempool is full.
     full: watch::Sender<bool>,
     wanted: Option<Wanted>,
+    /// How often a batch was asked for.
+    asks: u64,
     /// What the protocol was last told by `Event::Waiting`.
     told: bool,
     leader: Option<ReplicaId>,
@@ -53,6 +55,7 @@ impl Intake {
             bounds,
             full,
             wanted: None,
+            asks: 0,
             told: false,
             leader: None,
             forward: Vec::new(),
@@ -75,10 +78,15 @@ impl Intake {
             Err(Refused::Full) => false,
         }
     }
-    /// A batch is asked for.
+    /// A batch is asked for: nothing that was asked for before is wanted any more.
     pub fn want(&mut self, now: Time, limit: BatchLimit, branch: Vec<Batch>) {
         let due = now + limit.patience;
         self.wanted = Some(Wanted { limit, branch, due, tried: None });
+        self.asks += 1;
+    }
+    /// The number of the last asking.
+    pub fn last_ask(&self) -> u64 {
+        self.asks
     }
     /// The transactions of the batch that was asked for, once it is full or due.
     pub fn batch(&mut self, now: Time) -> Option<Vec<Transaction>> {

@@ -108,6 +108,7 @@ impl Parts {
             accelerator: plan.accelerator.clone(),
             links: links.clone(),
             verifier,
+            events: events.clone(),
             log,
             reader,
             miner: start_miner(plan, events, &mut threads)?,
