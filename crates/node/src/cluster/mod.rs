@@ -6,7 +6,7 @@ mod life;
 pub(crate) mod process;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     net::UdpSocket,
     sync::Arc,
@@ -15,7 +15,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Committee, Scheme, Signer, Span, Time, Usage, VoteKeys,
+    Committee, Height, Scheme, Signer, Span, Time, Usage, VoteKeys,
     outcome::{Mark, Outcome, Sample},
 };
 
@@ -38,6 +38,11 @@ const LINKS_MAX: Duration = Duration::from_secs(20);
 const SIGNATURE_CHECKS: &str = "signature_checks_cpu_us_per_transaction";
 /// How often it is looked whether something has come to pass.
 const LOOK: Duration = Duration::from_millis(5);
+/// How long no height changes before nothing is under way any more: a transaction that was sent twice may
+/// stand in a batch that is not committed yet when its client has its replies.
+const STILL: Span = Span::ms(100);
+/// How long that is waited for: proof of work is never still.
+const STILL_MAX: Span = Span::seconds(1);
 
 /// Runs `plan`; see [`run_cluster`](crate::run_cluster).
 pub(crate) fn run(
@@ -252,7 +257,7 @@ impl Stage {
         let seen = crowd.look();
         let (committed, p50) = (seen.interval.0.len(), seen.interval.quantile(0.5));
         self.committed += committed;
-        let heights = self.members.iter().map(|m| m.counters().map(|c| c.height)).collect();
+        let heights = self.heights();
         self.timeline.push(Sample { at, committed, p50, heights });
     }
 
@@ -261,7 +266,12 @@ impl Stage {
         let start = self.clock.now();
         let end = start + plan.drain;
         let mut sample = start + plan.sample;
-        while self.clock.now() < end && !(crowd.outstanding() == 0 && self.is_level()) {
+        let mut calm = Calm::default();
+        while self.clock.now() < end {
+            let done = crowd.outstanding() == 0 && self.is_level();
+            if done && calm.lasts(self.clock.now(), self.heights()) {
+                break;
+            }
             thread::sleep(LOOK);
             if self.clock.now() >= sample {
                 self.sample(sample, crowd);
@@ -273,11 +283,14 @@ impl Stage {
         }
         Ok(())
     }
+    /// The height of each replica that is up.
+    fn heights(&self) -> Vec<Option<Height>> {
+        self.members.iter().map(|member| member.counters().map(|c| c.height)).collect()
+    }
     /// Whether all replicas that are up have the same height.
     fn is_level(&self) -> bool {
-        let mut heights = self.members.iter().filter_map(|m| m.counters().map(|c| c.height));
-        let first = heights.next();
-        heights.all(|height| Some(height) == first)
+        let heights: BTreeSet<_> = self.heights().into_iter().flatten().collect();
+        heights.len() <= 1
     }
 
     /// Ends everything in order, and sums up.
@@ -323,6 +336,24 @@ impl Stage {
             traffic: sum.traffic.into_iter().map(|(kind, t)| (kind.into_owned(), t)).collect(),
             latency: seen.latency,
         })
+    }
+}
+
+/// The end of a run: everything is confirmed, and all heights are the same.
+#[derive(Default)]
+struct Calm {
+    /// Since when, since when at these heights, and which.
+    since: Option<(Time, Time, Vec<Option<Height>>)>,
+}
+
+impl Calm {
+    /// Whether it has lasted; asked again and again as long as it is there.
+    fn lasts(&mut self, now: Time, heights: Vec<Option<Height>>) -> bool {
+        let (first, since, at) = self.since.get_or_insert_with(|| (now, now, heights.clone()));
+        if *at != heights {
+            (*since, *at) = (now, heights);
+        }
+        now >= *since + STILL || now >= *first + STILL_MAX
     }
 }
 
