@@ -71,8 +71,9 @@ pub struct Theory {
     pub responsive: Responsive,
     /// What replacing a leader costs.
     pub view_change: ViewChange,
-    /// When it commits nothing although no more than f are faulty, and why.
-    pub stalls: Option<Stall>,
+    /// When it commits nothing although no more than f are faulty, and why: first with this variant's
+    /// own parameters, then with others that it may be given.
+    pub stalls: &'static [Stall],
     /// Conventions and remarks that a reader of the table needs; may be empty.
     pub remark: &'static str,
 }
@@ -93,13 +94,24 @@ impl Theory {
         resilience: Resilience::TRUSTED,
         responsive: Responsive::No,
         view_change: ViewChange::None("nobody leads"),
-        stalls: None,
+        stalls: &[],
         remark: "",
     };
 
-    /// Why this committee commits nothing with these replicas crashed or silent, if theory says so.
+    /// Why this committee commits nothing with these replicas crashed or silent for good, if theory
+    /// says so of the variant's own parameters.
     pub fn stall(&self, size: u16, faulty: &[u16]) -> Option<&'static str> {
-        self.stalls.filter(|stall| (stall.when)(size, faulty)).map(|stall| stall.why)
+        self.stalls.first()?.says(size, faulty)
+    }
+    /// The same with these parameters, all resolved.
+    pub fn stall_with(
+        &self,
+        params: &toml::Table,
+        size: u16,
+        faulty: &[u16],
+    ) -> Option<&'static str> {
+        let here = self.stalls.iter().filter(|stall| stall.is_of(params));
+        here.filter_map(|stall| stall.says(size, faulty)).next()
     }
     /// This variant's parameters and `more` of them, TOML like [`ideal`](Self::ideal).
     ///
@@ -326,10 +338,23 @@ pub enum ViewChange {
 /// When no more than f faulty replicas stop the protocol after all.
 #[derive(Clone, Copy, Debug)]
 pub struct Stall {
+    /// The parameters, as TOML, with which it happens: all of them, and others do not matter.
+    pub given: &'static str,
     /// Whether this happens in a committee of this size with these replicas crashed or silent.
     pub when: fn(size: u16, faulty: &[u16]) -> bool,
     /// Why, for the report that shows it.
     pub why: &'static str,
+}
+
+impl Stall {
+    /// Whether these parameters, all resolved, are among those with which it happens.
+    fn is_of(&self, params: &toml::Table) -> bool {
+        let given = self.given.parse::<toml::Table>();
+        given.is_ok_and(|given| given.iter().all(|(key, value)| params.get(key) == Some(value)))
+    }
+    fn says(&self, size: u16, faulty: &[u16]) -> Option<&'static str> {
+        (self.when)(size, faulty).then_some(self.why)
+    }
 }
 
 /// How many replicas in a row, round robin, are not among `faulty`: what rules that ask for
@@ -370,6 +395,24 @@ mod tests {
             }
         }
         assert_eq!(Resilience::TRUSTED.faults(100), 0);
+    }
+
+    #[test]
+    fn a_stall_holds_for_the_parameters_that_it_names() {
+        let stall = |given, why| Stall { given, when: |_, faulty| faulty.contains(&0), why };
+        const OWN: &str = "leaders = \"turns\"";
+        let stalls = vec![stall(OWN, "the next"), stall("leaders = \"one\"", "the only one")];
+        let theory = Theory { stalls: stalls.leak(), ..Theory::BLANK };
+        let with = |leaders: &str, faulty| {
+            let params = format!("leaders = \"{leaders}\"\nother = 1").parse().expect("TOML");
+            theory.stall_with(&params, 4, faulty)
+        };
+        assert_eq!((theory.stall(4, &[0]), theory.stall(4, &[1])), (Some("the next"), None));
+        assert_eq!(
+            (with("turns", &[0]), with("one", &[0])),
+            (Some("the next"), Some("the only one"))
+        );
+        assert_eq!((with("one", &[1]), with("lot", &[0])), (None, None));
     }
 
     #[test]

@@ -60,9 +60,12 @@ pub struct Record {
     pub notes: BTreeMap<String, u64>,
     /// Further figures of the host, the unit in the name.
     pub figures: BTreeMap<String, f64>,
-    /// Why theory says that this run commits nothing, where it says so.
+    /// Why theory says that this run commits nothing from a moment on, where it says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stall: Option<String>,
+    /// That moment, in seconds; 0 for all of the run.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stall_from_s: f64,
     /// What the experiment file expects of the run, and whether it holds.
     pub expectations: Vec<Verdict>,
     /// The trace digest on the way, so that a replay can say where it parted; empty on hosts that
@@ -272,6 +275,7 @@ impl Record {
             notes: outcome.notes.clone(),
             figures: outcome.figures.clone(),
             stall: None,
+            stall_from_s: 0.0,
             expectations: Vec::new(),
             checkpoints: Vec::new(),
             steps: Vec::new(),
@@ -350,6 +354,10 @@ impl ViolationAt {
             what: violation.what.clone(),
         }
     }
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 /// A trace digest as records write it.

@@ -107,7 +107,11 @@ fn a_sweep_may_take_names_and_faults_replicas_drawn_by_lot() {
     assert_eq!(down("raft", 1).len(), 4, "its own f");
     assert!((2..=3).any(|seed| down("pbft", seed) != down("pbft", 1)), "by lot");
     let stalled = of("hotstuff", ["far", "down", "four"], 1);
-    assert!(stalled.stall().is_some_and(|why| why.contains("in a row")), "{:?}", stalled.stall());
+    assert!(
+        stalled.stall().is_some_and(|stall| stall.why.contains("in a row")),
+        "{:?}",
+        stalled.stall()
+    );
     assert_eq!(of("pbft", ["far", "down", "four"], 1).stall(), None);
 }
 

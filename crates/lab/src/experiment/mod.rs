@@ -3,6 +3,7 @@
 //! A case is one run: one point of the sweep, one protocol, one host, one seed, every default filled in.
 
 mod check;
+mod stall;
 mod sweep;
 
 use std::{path::Path, slice, sync::Arc};
@@ -14,12 +15,13 @@ use toml::{Table, Value};
 
 pub use check::RUNS_MAX;
 use check::{Chosen, Wrong, check};
+pub use stall::Stall;
 
 use crate::{
     host::quic,
     profiles,
     record::Identity,
-    spec::{self, Edit, FaultKind, Host, OneOrMany, Problem, Source, Spec},
+    spec::{Edit, Host, OneOrMany, Problem, Source, Spec},
 };
 
 /// A resolved experiment.
@@ -57,16 +59,6 @@ pub struct Case {
 }
 
 impl Case {
-    /// Why theory says that this run commits nothing, if it does: too many replicas of the wrong
-    /// places are crashed or silent, though no more than it stands.
-    pub fn stall(&self) -> Option<&'static str> {
-        let down =
-            |fault: &&spec::Fault| matches!(fault.kind, FaultKind::Crash | FaultKind::Silent);
-        let of_faults = self.spec.fault.iter().filter(|fault| fault.is_for(self.host));
-        let of_faults = of_faults.filter(down).flat_map(|fault| fault.replicas().iter().copied());
-        let faulty: Vec<u16> = self.spec.cluster.silent.iter().copied().chain(of_faults).collect();
-        sweep::theory(self.entry, &self.params)?.stall(self.spec.cluster.nodes, &faulty)
-    }
     /// What the run is, for its record.
     pub fn identity(&self) -> Identity {
         let spec = &self.spec;

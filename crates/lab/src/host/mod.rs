@@ -6,7 +6,7 @@ pub mod sim;
 
 pub use pick::{accelerator, devices, require};
 
-use std::{path::Path, sync::Arc, time::Instant};
+use std::{mem, path::Path, sync::Arc, time::Instant};
 
 use anyhow::{Context, Result};
 use byzlab_core::{
@@ -57,12 +57,15 @@ pub fn run(
     let (mut outcome, trace) = came_out.with_context(|| describe(case))?;
     outcome.violations.extend(failures.into_iter().flatten());
     let stall = case.stall();
-    if stall.is_some() {
-        // It does as theory says, and the record says what that is.
-        outcome.violations.retain(|violation| violation.property != "progress");
+    if let Some(stall) = &stall {
+        // There it does as theory says, and the record says what that is.
+        let mut violations = mem::take(&mut outcome.violations);
+        violations.retain(|violation| !case.is_expected(stall, violation, &outcome));
+        outcome.violations = violations;
     }
     let mut record = Record::of(case.identity(), &outcome, started.elapsed().as_secs_f64());
-    record.stall = stall.map(str::to_owned);
+    record.stall = stall.map(|stall| stall.why.to_owned());
+    record.stall_from_s = stall.map_or(0.0, |stall| stall.from.as_secs_f64());
     record.checkpoints = sim::checkpoints(&trace);
     record.steps = trace.steps;
     let about_it = case.spec.expect.iter().filter(|expectation| expectation.is_about(&record));

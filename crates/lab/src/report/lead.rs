@@ -6,7 +6,7 @@ use indexmap::IndexSet;
 
 use super::{
     html::Html,
-    model::{Group, Model, mark_label, why_nothing},
+    model::{Group, Model, mark_label, silence, why_nothing},
     phases,
     sections::comparison,
     words,
@@ -224,7 +224,8 @@ fn kept(group: &Group, share: f64, first: bool) -> String {
         false => format!("{} ({})", group.label, group.point_label()),
     };
     if share < 0.005 {
-        return format!("{name} stopped");
+        let why = silence(&group.runs[0]).map(|(_, why)| format!(" ({why})"));
+        return format!("{name} stopped{}", why.unwrap_or_default());
     }
     let share = words::percent(share);
     let mut text = match first {

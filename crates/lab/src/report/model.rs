@@ -12,6 +12,9 @@ use crate::{
     record::{MarkAt, Record},
 };
 
+/// So many seeds are named one by one.
+const SEEDS_NAMED_MAX: usize = 8;
+
 /// All that a report is made from.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -135,6 +138,19 @@ impl Group {
     pub fn committed(&self) -> u64 {
         self.runs.iter().map(|run| run.summary.committed_transactions).sum()
     }
+    /// That some or all runs end in silence: runs of one reason together.
+    pub fn silences(&self) -> Vec<Silence> {
+        let mut silences: Vec<Silence> = Vec::new();
+        for run in &self.runs {
+            let Some((from_s, why)) = silence(run) else { continue };
+            let seed = run.summary.seed;
+            match silences.iter_mut().find(|known| known.from_s == from_s && known.why == why) {
+                Some(known) => known.seeds.push(seed),
+                None => silences.push(Silence { from_s, why, seeds: vec![seed] }),
+            }
+        }
+        silences
+    }
     fn is_of(&self, record: &Record) -> bool {
         self.label == record.label
             && self.host == record.summary.host
@@ -158,6 +174,50 @@ pub(super) fn mark_detail(mark: &MarkAt) -> Option<&str> {
 /// A value of a sweep as the experiment file writes it, without quotes.
 pub(super) fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// That runs of a group commit nothing, to their end, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Silence {
+    /// Where it begins; none if it is all of the run.
+    pub from_s: Option<f64>,
+    /// Why.
+    pub why: String,
+    /// The seeds that it happens with.
+    pub seeds: Vec<u64>,
+}
+
+impl Silence {
+    /// The reason, and for how long and which seeds of `group` it holds.
+    pub fn told(&self, group: &Group) -> String {
+        let mut place = group.name();
+        if let Some(from) = self.from_s {
+            place = format!("{place}, from {} on", words::seconds(from));
+        }
+        if self.seeds.len() < group.runs.len() {
+            let named = self.seeds.iter().take(SEEDS_NAMED_MAX).map(u64::to_string);
+            let mut named: Vec<_> = named.collect();
+            if named.len() < self.seeds.len() {
+                named.push(format!("{} more", self.seeds.len() - named.len()));
+            }
+            let (some, all) = (self.seeds.len(), group.runs.len());
+            place = format!("{place}, {some} of {all} seeds ({})", words::list(&named));
+        }
+        format!("{place}: {}", self.why)
+    }
+}
+
+/// The stretch to the end of `run` in which it committed nothing, and why.
+pub(super) fn silence(run: &Record) -> Option<(Option<f64>, String)> {
+    if run.summary.committed_transactions == 0 {
+        return Some((None, why_nothing(run)));
+    }
+    let (why, from) = (run.stall.as_ref()?, run.stall_from_s);
+    // What was under way at its beginning may still come.
+    let middle = (from + run.summary.duration_s) / 2.0;
+    let late = run.timeline.iter().filter(|moment| moment.at_s > middle);
+    let still = late.map(|moment| moment.committed_transactions).sum::<u64>() == 0;
+    still.then(|| (Some(from), format!("as theory says: {why}")))
 }
 
 /// Why no transaction was confirmed in `run`, as far as the record tells.

@@ -21,6 +21,35 @@ const FAMILY: Theory = Theory {
     ..Theory::BLANK
 };
 
+/// Who waits for whom in vain. The rule of commits and the leaders' turns decide, whatever name the
+/// protocol goes by.
+const THREE_CHAIN_STALL: Stall = Stall {
+    given: "chain = 3\nleaders = \"round-robin\"",
+    when: |size, faulty| longest_live_run(size, faulty) < 4,
+    why: "a three-chain in consecutive views takes four live leaders in a row, the last to collect \
+          the votes, and round robin never has them",
+};
+
+const TWO_CHAIN_STALL: Stall = Stall {
+    given: "chain = 2\npipelined = true\nleaders = \"round-robin\"",
+    when: |size, faulty| longest_live_run(size, faulty) < 3,
+    why: "a two-chain in consecutive views takes three live leaders in a row, the last to collect \
+          the votes, and round robin never has them",
+};
+
+const DOUBLE_STALL: Stall = Stall {
+    given: "pipelined = false\nleaders = \"round-robin\"",
+    when: |size, faulty| longest_live_run(size, faulty) < 2,
+    why: "a decision takes two live leaders in a row, the second to collect the second votes, and \
+          round robin never has them",
+};
+
+const FIXED_STALL: Stall = Stall {
+    given: "leaders = \"fixed\"",
+    when: |_, faulty| faulty.contains(&0),
+    why: "replica 0 leads every view, and it is down",
+};
+
 /// New-views to the next leader. A crashed leader costs two views, its own and the one whose votes it
 /// should have collected; there it was also the one to be told, so all are told at the second attempt.
 const LINEAR: ViewChange = ViewChange::Messages {
@@ -41,21 +70,13 @@ pub const HOTSTUFF: &[Theory] = &[Theory {
     source: "Yin et al. 2019, §5",
     timing: Timing::rounds(Delays::delta(6), Delays::delta(7)),
     view_change: LINEAR,
-    stalls: Some(Stall {
-        when: |size, faulty| longest_live_run(size, faulty) < 4,
-        why: "a three-chain in consecutive views takes four live leaders in a row, the last to collect \
-              the votes, and round robin never has them",
-    }),
+    stalls: &[THREE_CHAIN_STALL, TWO_CHAIN_STALL, DOUBLE_STALL, FIXED_STALL],
     ..FAMILY
 }];
 
 const TWO_CHAIN: Theory = Theory {
     timing: Timing::rounds(Delays::delta(4), Delays::delta(5)),
-    stalls: Some(Stall {
-        when: |size, faulty| longest_live_run(size, faulty) < 3,
-        why: "a two-chain in consecutive views takes three live leaders in a row, the last to collect \
-              the votes, and round robin never has them",
-    }),
+    stalls: &[TWO_CHAIN_STALL, THREE_CHAIN_STALL, DOUBLE_STALL, FIXED_STALL],
     ..FAMILY
 };
 
@@ -77,11 +98,7 @@ pub const HOTSTUFF_2: &[Theory] = &[Theory {
     messages: Formula { text: "4(n − 1)", of: |n| 4 * (n - 1) },
     responsive: Responsive::GoodCase,
     view_change: LINEAR,
-    stalls: Some(Stall {
-        when: |size, faulty| longest_live_run(size, faulty) < 2,
-        why: "a decision takes two live leaders in a row, the second to collect the second votes, and \
-              round robin never has them",
-    }),
+    stalls: &[DOUBLE_STALL, TWO_CHAIN_STALL, THREE_CHAIN_STALL, FIXED_STALL],
     remark: "n − 1 more for a last block, whose decision comes with a blank",
     ..FAMILY
 }];

@@ -2,7 +2,7 @@
 
 use super::super::{
     html::{Cell, Html},
-    model::{Group, Model, why_nothing},
+    model::{Group, Model},
     page::Context,
     stats::Mean,
     tables::per_transaction,
@@ -12,6 +12,8 @@ use crate::record::Record;
 
 /// A longer table unfolds.
 const OPEN_MAX: usize = 64;
+/// So many reasons are told of runs that differ by seed alone.
+const REASONS_MAX: usize = 4;
 
 pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let model = context.model;
@@ -74,16 +76,19 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
 
 /// Why runs committed nothing; a bare 0 would say nothing.
 fn reasons(model: &Model, html: &mut Html) {
-    let idle: Vec<_> = model
-        .groups
-        .iter()
-        .filter(|group| group.committed() == 0)
-        .map(|group| format!("{}: {}", group.name(), why_nothing(&group.runs[0])))
-        .collect();
+    let mut idle = Vec::new();
+    for group in &model.groups {
+        let silences = group.silences();
+        idle.extend(silences.iter().take(REASONS_MAX).map(|silence| silence.told(group)));
+        if let Some(rest @ 1..) = silences.len().checked_sub(REASONS_MAX) {
+            idle.push(format!("{}: {}", group.name(), words::many(rest, "further reason")));
+        }
+    }
     if idle.is_empty() {
         return;
     }
-    html.leaf("p", &[("class", "small")], "Runs in which no transaction became final, and why:");
+    let what = "Where no transaction became final, in all of a run or to its end, and why:";
+    html.leaf("p", &[("class", "small")], what);
     html.element("ul", &[("class", "small")], |html| {
         idle.iter().for_each(|text| html.leaf("li", &[], text));
     });

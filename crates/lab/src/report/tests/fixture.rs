@@ -141,6 +141,7 @@ pub fn record(run: usize, b: Behaviour, host: &str, seed: u64) -> Record {
         notes: BTreeMap::from([("out of window".into(), 12), ("stale view".into(), 3)]),
         figures: BTreeMap::from([("fsync_mean_us".into(), 812.4)]),
         stall: None,
+        stall_from_s: 0.0,
         expectations: vec![Verdict {
             property: "equal_heads".into(),
             expected: "all ledgers end with the same block".into(),

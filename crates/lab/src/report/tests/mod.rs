@@ -166,6 +166,26 @@ fn a_run_that_committed_nothing_says_why() {
 }
 
 #[test]
+fn silence_is_told_of_some_seeds_and_of_a_stretch() {
+    let mut runs: Vec<_> = (0..4).map(|i| record(i, fixture::PBFT, "sim", i as u64 + 1)).collect();
+    for run in &mut runs[1..3] {
+        run.summary.committed_transactions = 0;
+        run.stall = Some("four in a row are wanted".into());
+    }
+    runs[3].stall = Some("one in a row is wanted".into());
+    runs[3].stall_from_s = 10.0;
+    assert!(!page(&runs).contains("one in a row"), "it went on after all");
+    for moment in runs[3].timeline.iter_mut().filter(|moment| moment.at_s > 11.0) {
+        moment.committed_transactions = 0;
+    }
+    let html = page(&runs);
+    assert_well_formed(&html);
+    assert!(html.contains("2 of 4 seeds (2 and 3): as theory says: four in a row are wanted"));
+    let stretch = "from 10\u{a0}s on, 1 of 4 seeds (4): as theory says: one in a row is wanted";
+    assert!(html.contains(stretch), "{html}");
+}
+
+#[test]
 fn missing_latency_beside_good_runs_is_a_reason_not_a_zero() {
     let mut records = quickstart();
     records[5] = idle(5);
