@@ -64,6 +64,77 @@ fn wrong_edits_take_the_blame() {
     assert!(message.contains("not both"), "{message}");
 }
 
+/// Edits are made before anything is judged.
+#[test]
+fn an_edit_may_repair_the_file_and_what_stays_wrong_is_the_files() {
+    let text = |chain: &str| {
+        format!("name = \"tiny\"\n[protocol]\nname = \"hotstuff\"\nchain = {chain}\n")
+    };
+    let (four, word) = (text("4"), text("\"four\""));
+    for text in [&four, &word] {
+        load("tiny.toml", text, &["protocol.chain=3"]).expect("repaired");
+        let message = load("tiny.toml", text, &["load.rate=5"]).expect_err("still wrong");
+        assert!(message.contains("tiny.toml:") && message.contains("chain"), "{message}");
+        let message = load("tiny.toml", text, &["protocol.chain=5"]).expect_err("no better");
+        assert!(message.contains("`chain` must be 3 or 2"), "{message}");
+        let message = load("tiny.toml", text, &["load.rat=5"]).expect_err("another");
+        assert!(message.contains("chain") || message.contains("--set"), "{message}");
+    }
+    let message = load("tiny.toml", &word, &["protocol.chain=5"]).expect_err("worse");
+    assert!(message.contains("--set") && message.contains("protocol.chain=5"), "{message}");
+    let rate = "name = \"tiny\"\n[protocol]\nname = \"central\"\n[load]\nrate = \"fast\"\n";
+    load("tiny.toml", rate, &["load.rate=5"]).expect("repaired");
+    let message = load("tiny.toml", rate, &["cluster.nodes=7"]).expect_err("still wrong");
+    assert!(message.contains("tiny.toml:5:8"), "{message}");
+}
+
+/// What is set is not swept, and that is said; the README's line runs 500 replicas.
+#[test]
+fn a_key_that_is_set_is_no_longer_swept() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments/pbft-scale.toml");
+    let text = fs::read_to_string(&path).unwrap();
+    let set = ["cluster.nodes=500", "accelerator.model=h200-estimate"];
+    let experiment = load(&path.display().to_string(), &text, &set).unwrap();
+    let sizes: Vec<u16> = experiment.cases.iter().map(|case| case.spec.cluster.nodes).collect();
+    assert_eq!((sizes, experiment.cases[0].point.len()), (vec![500], 0));
+    assert_eq!(
+        experiment.said,
+        ["--set cluster.nodes: it takes the place of the sweep `cluster.nodes`"]
+    );
+    let again = load("resolved.toml", &experiment.resolved, &[]).unwrap();
+    assert_eq!((again.cases.len(), again.cases[0].spec.cluster.nodes), (1, 500));
+
+    let named = "name = \"tiny\"\n[[protocol]]\nname = \"pbft\"\n[[protocol]]\nname = \"raft\"\n\
+                 [sweep.nodes.four]\n\"cluster.nodes\" = 4\n\"protocol.batch_bytes\" = 1000\n\
+                 [sweep.nodes.ten]\n\"cluster.nodes\" = 10\n\
+                 [sweep.load]\nlittle = { \"load.rate\" = 5 }\nmuch = { \"load.rate\" = 50 }\n";
+    let experiment = load("tiny.toml", named, &["cluster.nodes=7", "load.rate=9"]).unwrap();
+    assert_eq!(
+        (experiment.cases.len(), experiment.said.len()),
+        (2 * 2, 2),
+        "{:?}",
+        experiment.said
+    );
+    let all = experiment.cases.iter().all(|case| {
+        (case.spec.cluster.nodes, case.spec.load.rate, case.point.len()) == (7, Some(9), 1)
+    });
+    assert!(all, "{:?}", experiment.said);
+    let message = load("tiny.toml", named, &["protocol.pbft.batch_bytes=1"]).expect_err("in vain");
+    assert!(message.contains("the sweep sets all of `protocol.batch_bytes`"), "{message}");
+    assert!(message.contains("--set"), "{message}");
+}
+
+/// Nothing that an edit replaces has a say in the message.
+#[test]
+fn a_programs_deadline_may_be_set_with_it() {
+    let program = "process = [\"sleep\", \"60\"]";
+    let set = ["protocol.deadline=100ms".to_owned(), format!("protocol.{program}")];
+    let set: Vec<&str> = set.iter().map(String::as_str).collect();
+    let file = "name = \"tiny\"\n[protocol]\ndeadline = \"200ms\"\nprocess = [\"true\"]\n";
+    let message = load("tiny.toml", file, &set).expect_err("it hangs");
+    assert!(message.contains("no answer in 100ms"), "{message}");
+}
+
 #[test]
 fn edits_and_sweeps_reach_their_places() {
     let text = "name = \"tiny\"\nseeds = [3, 5]\n[[protocol]]\nname = \"central\"\n\

@@ -50,6 +50,7 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<Found> {
     let edits = arguments.set.iter().map(|set| Edit::parse(set));
     let edits = edits.collect::<Result<Vec<_>, Problem>>()?;
     let experiment = Experiment::load(&source, &edits, registry)?;
+    experiment.said.iter().for_each(|line| eprintln!("note: {line}"));
     host::require(&experiment.cases)?;
     let folder = match &arguments.out {
         Some(path) => Folder::create(path)?,

@@ -24,7 +24,7 @@ pub const HEIGHTS_MAX: u64 = 20_000_000;
 pub(super) struct Wrong {
     /// The key's place in the file.
     pub(super) path: Vec<String>,
-    title: String,
+    pub(super) title: String,
     notes: Vec<String>,
 }
 

@@ -3,10 +3,11 @@
 //! A case is one run: one point of the sweep, one protocol, one host, one seed, every default filled in.
 
 mod check;
+mod edits;
 mod stall;
 mod sweep;
 
-use std::{path::Path, slice, sync::Arc};
+use std::sync::Arc;
 
 use byzlab_core::{Entry, Registry};
 use indexmap::IndexMap;
@@ -15,11 +16,11 @@ use toml::{Table, Value};
 
 pub use check::RUNS_MAX;
 use check::{Chosen, Wrong, check};
+use edits::Edited;
 pub use stall::Stall;
 
 use crate::{
     host::quic,
-    profiles,
     record::Identity,
     spec::{Edit, Host, OneOrMany, Problem, Source, Spec},
 };
@@ -33,6 +34,8 @@ pub struct Experiment {
     pub resolved: String,
     /// The runs, in order of number: by point, protocol, host, seed.
     pub cases: Vec<Case>,
+    /// What was done for the sake of the command line's edits beside making them, a line each.
+    pub said: Vec<String>,
 }
 
 /// One run.
@@ -85,22 +88,17 @@ impl Case {
 impl Experiment {
     /// Reads an experiment file, makes the edits of the command line, and resolves what comes out.
     pub fn load(source: &Source, edits: &[Edit], registry: &Registry) -> Result<Self, Problem> {
-        toml::from_str::<Spec>(source.text()).map_err(|e| source.toml_problem(&e))?;
-        let mut plain = source.table()?;
-        let folder = Path::new(source.name()).parent().unwrap_or(Path::new(""));
-        profiles::fetch(&mut plain, edits, folder)
-            .map_err(|why| source.problem(&["accelerator", "model"], why))?;
-        interpret(&plain, registry).map_err(|wrong| wrong.shown_in(source))?;
-        let table = edited(&plain, edits, registry)?;
-        let (mut spec, chosen) =
-            interpret(&table, registry).map_err(|wrong| wrong.shown_in(source))?;
+        let plain = source.table()?;
+        let Edited { table, said } = edits::made(source, &plain, edits)?;
+        let (mut spec, chosen) = interpret(&table, registry)
+            .map_err(|wrong| edits::fault(wrong, source, &plain, edits, registry))?;
         let cases = cases_of(&table, &spec, registry, source)?;
         if !sweeps_protocols(&spec) {
             spec.protocol = OneOrMany(chosen.iter().map(Chosen::to_table).collect());
         }
         let resolved = toml::to_string(&spec)
             .map_err(|e| Problem::new(format!("cannot write the resolved file: {e}")))?;
-        Ok(Self { spec, resolved, cases })
+        Ok(Self { spec, resolved, cases, said })
     }
 }
 
@@ -121,33 +119,6 @@ fn interpret(table: &Table, registry: &Registry) -> Result<(Spec, Vec<Chosen>), 
     let spec = spec.map_err(|e| Wrong::new(&[], e.message().to_owned()))?;
     let chosen = check(&spec, registry)?;
     Ok((spec, chosen))
-}
-
-/// The table with all edits made. If they make it wrong, the first that does so alone takes the blame.
-fn edited(plain: &Table, edits: &[Edit], registry: &Registry) -> Result<Table, Problem> {
-    let table = with(plain, edits)?;
-    let Err(wrong) = interpret(&table, registry) else { return Ok(table) };
-    for edit in edits {
-        let alone = with(plain, slice::from_ref(edit))?;
-        if let Err(wrong) = interpret(&alone, registry) {
-            return Err(blamed(wrong.into_problem(), edit));
-        }
-    }
-    Err(wrong.into_problem().note("each --set alone is right; together they are not"))
-}
-
-fn with(plain: &Table, edits: &[Edit]) -> Result<Table, Problem> {
-    let mut table = plain.clone();
-    for edit in edits {
-        edit.apply(&mut table).map_err(|problem| blamed(problem, edit))?;
-    }
-    Ok(table)
-}
-
-/// The problem, shown in the edit.
-fn blamed(problem: Problem, edit: &Edit) -> Problem {
-    let text = format!("{}={}", edit.key, edit.value);
-    problem.at(Source::new("--set", &text).whole())
 }
 
 fn cases_of(

@@ -33,6 +33,18 @@ impl Edit {
         let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
         Ok(Self { key: key.to_owned(), value })
     }
+    /// Whether it sets all that an assignment to `key` would: the same, a table around it, or the same of
+    /// every `[[protocol]]` where `key` names one.
+    pub fn covers(&self, key: &str) -> bool {
+        let (own, other) = (steps(&self.key), steps(key));
+        let of_all = match (&own[..], &other[..]) {
+            ([all, own @ ..], [one, _, other @ ..]) => {
+                all == "protocol" && one == all && !own.is_empty() && other.starts_with(own)
+            }
+            _ => false,
+        };
+        of_all || other.starts_with(&own)
+    }
     /// Makes the assignment in `table`. Tables on the way are made where there are none.
     pub fn apply(&self, table: &mut Table) -> Result<(), Problem> {
         let steps = steps(&self.key);
@@ -130,6 +142,18 @@ mod tests {
         assert_eq!(edited("", "s.\"a.b\"=[1]").unwrap(), "[s]\n\"a.b\" = [1]\n");
         let smuggled = Edit::parse("a=1\nb = 2").unwrap();
         assert_eq!(smuggled.value, Value::String("1\nb = 2".into()));
+    }
+
+    #[test]
+    fn an_edit_covers_what_it_would_set() {
+        let covers = |own: &str, key: &str| Edit::parse(&format!("{own}=1")).unwrap().covers(key);
+        assert!(covers("cluster.nodes", "cluster.nodes") && covers("cluster", "cluster.nodes"));
+        assert!(!covers("cluster.nodes", "cluster") && !covers("cluster.node", "cluster.nodes"));
+        assert!(
+            covers("protocol.window", "protocol.pbft.window") && covers("protocol", "protocol.x.y")
+        );
+        assert!(!covers("protocol.pbft.window", "protocol.window"));
+        assert!(!covers("protocol.window", "protocol.pbft.name") && !covers("load.x", "load.y.x"));
     }
 
     #[test]
