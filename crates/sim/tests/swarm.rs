@@ -60,9 +60,12 @@ fn nobody_gets_more_than_its_theory_stands() {
     assert!(scenarios.iter().any(|s| lasting(s) == 2), "crashes for good are within the bound");
     let trusting = Theory { resilience: Resilience::TRUSTED, ..BYZANTINE };
     assert!(drawn(&trusting).iter().all(|s| lasting(s) == 0));
-    let stalling =
-        Stall { when: |size, faulty| size == 4 && !faulty.is_empty(), why: "for the test" };
-    let spared = drawn(&Theory { stalls: Some(stalling), ..BYZANTINE });
+    let stalling = Stall {
+        given: "",
+        when: |size, faulty| size == 4 && !faulty.is_empty(),
+        why: "for the test",
+    };
+    let spared = drawn(&Theory { stalls: vec![stalling].leak(), ..BYZANTINE });
     assert!(spared.iter().all(|s| s.size == 7 || lasting(s) == 0));
     assert!(spared.iter().any(|s| lasting(s) == 2));
 }
