@@ -101,13 +101,19 @@ impl<Q: Queue<Happening>> World<'_, Q> {
         if !self.cpu_is_free {
             self.clock += self.cpu.send + Span(bytes as u64 * self.cpu.send_byte_ps / 1000);
         }
-        let bits = self.scenario.network.bandwidth.up;
+        let bits = self.rate(number, self.scenario.network.bandwidth.up);
         self.sites[number as usize].up.send(self.clock, bytes, bits)
+    }
+    /// What is left of a link's rate at a site that may be slow.
+    fn rate(&self, site: u32, bits: Option<u64>) -> Option<u64> {
+        let bits = bits?;
+        let id = self.sites[site as usize].id;
+        Some((bits / u64::from(self.weather.slowness(id, id))).max(1))
     }
     /// A flight is at a site's door.
     pub(crate) fn arrive(&mut self, flight: u32, site: u32) {
         let happening = Happening::Deliver { flight, site };
-        if let bits @ Some(_) = self.scenario.network.bandwidth.down {
+        if let bits @ Some(_) = self.rate(site, self.scenario.network.bandwidth.down) {
             let bytes = self.flights.get(flight).bytes;
             let at = self.sites[site as usize].down.take_in(self.now, bytes, bits);
             if at > self.now {

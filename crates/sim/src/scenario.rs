@@ -382,14 +382,14 @@ pub enum Fault {
         /// During which time.
         during: Range<Time>,
     },
-    /// What a replica sends and is sent takes longer. Of two that overlap, the one that began or
-    /// ended last counts.
+    /// What a replica sends and is sent takes longer, on the way and on its own links. Of two that overlap,
+    /// the one that began or ended last counts.
     Slow {
         /// Which.
         replica: ReplicaId,
         /// During which time.
         during: Range<Time>,
-        /// By which factor delays grow, at least 1.
+        /// By which factor delays grow and its bandwidth shrinks, at least 1.
         factor: u32,
     },
     /// A replica runs something else under the same id and key.

@@ -165,6 +165,11 @@ fn a_slow_replica_is_slow_both_ways() {
     let (_, trace) = traced(&scenario, 1000);
     assert_eq!(moments(&trace, 1, "packet"), [50_000_000; 2]);
     assert_eq!(moments(&trace, 2, "packet"), [10_000_000, 50_000_000]);
+    scenario.network.bandwidth.up = Some(80_000);
+    let (_, trace) = traced(&scenario, 1000);
+    let [of_one, of_the_slow] = moments(&trace, 2, "packet")[..] else { panic!("two packets") };
+    assert!(of_one > 11_000_000, "packets leave in turn");
+    assert_eq!(of_the_slow, 5 * of_one, "its own link is slow, too");
 }
 
 #[test]
