@@ -3,7 +3,7 @@
 use std::{ops::Range, thread};
 
 use byzlab_core::{
-    Accelerator, Claim, Digest, Puzzle, Seal, Signature, Signer,
+    Accelerator, Claim, Digest, Puzzle, Seal, Signature, Signer, Task, Usage,
     accelerator::sign_in_runs,
     crypto::bls::{self, Aggregate},
     merkle,
@@ -11,6 +11,7 @@ use byzlab_core::{
 
 use crate::{
     ed25519::{Item, Verifier},
+    meter::Meter,
     sha256::{Scan, Sha256, Way},
     workers::Workers,
 };
@@ -40,6 +41,7 @@ pub struct Cpu {
     workers: Workers,
     sha: Sha256,
     verifier: Verifier,
+    done: Meter,
 }
 
 impl Cpu {
@@ -64,18 +66,20 @@ impl Cpu {
             .collect()
     }
     fn with(threads: usize, sha: Sha256, verifier: Verifier) -> Self {
-        Self { workers: Workers::new(threads), sha, verifier }
+        Self { workers: Workers::new(threads), sha, verifier, done: Meter::default() }
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {
         &self.workers
     }
+    // What follows counts nothing: a GPU that has it done, or checks itself by it, counts on its own.
+
     /// One verdict a signature.
     pub(crate) fn signatures(&self, items: &[Item]) -> Vec<bool> {
         self.verifier.check(&self.workers, items)
     }
     /// BLS signatures, a part of them a thread.
-    fn check_sums(&self, sums: &[(usize, &Aggregate)]) -> Vec<(usize, bool)> {
+    pub(crate) fn sums(&self, sums: &[(usize, &Aggregate)]) -> Vec<(usize, bool)> {
         let mut out = vec![(0, false); sums.len()];
         let part = sums.len().div_ceil(self.workers.threads()).max(SUMS_MIN);
         self.workers.each(sums, &mut out, part, |sums, out| {
@@ -87,7 +91,8 @@ impl Cpu {
         });
         out
     }
-    fn hash(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Vec<Digest> {
+    /// SHA-256 of each of `messages` behind `prefix`.
+    pub(crate) fn digests(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Vec<Digest> {
         let mut out = vec![Digest::default(); messages.len()];
         let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
         let parts = (bytes / HASH_MIN).clamp(1, 4 * self.workers.threads());
@@ -97,57 +102,16 @@ impl Cpu {
         });
         out
     }
-}
-
-impl Default for Cpu {
-    fn default() -> Self {
-        Self::new(None)
-    }
-}
-
-impl Accelerator for Cpu {
-    fn name(&self) -> String {
-        let threads = self.workers.threads();
-        let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({threads} thread{plural}, {})", self.sha.name())
-    }
-
-    fn check(&self, claims: &[Claim]) -> Vec<bool> {
-        let mut verdicts = vec![false; claims.len()];
-        let (mut places, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, claim) in claims.iter().enumerate() {
-            match claim {
-                Claim::Signed { by, statement, signature } => {
-                    places.push(at);
-                    items.push(Item { by: *by, statement, signature: *signature });
-                }
-                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
-                Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
-                Claim::Work(seal) => verdicts[at] = seal.holds(),
-            }
-        }
-        for (at, holds) in places.into_iter().zip(self.signatures(&items)) {
-            verdicts[at] = holds;
-        }
-        for (at, holds) in self.check_sums(&sums) {
-            verdicts[at] = holds;
-        }
-        verdicts
-    }
-
-    fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
-        self.hash(&[], messages)
-    }
-
-    fn merkle_root(&self, items: &[&[u8]]) -> Digest {
-        let mut leaves = self.hash(&[0], items);
+    /// The Merkle root over `items`.
+    pub(crate) fn root(&self, items: &[&[u8]]) -> Digest {
+        let mut leaves = self.digests(&[0], items);
         // An odd node is carried up until it meets another; so the last subtree, which may be short,
         // stands in the whole tree just as it does alone.
         let mut tops = self.workers.map_parts(&mut leaves, SUBTREE, |part| self.sha.top(part));
         merkle::bind(items.len(), self.sha.top(&mut tops))
     }
-
-    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+    /// Each statement signed by the signer beside it.
+    pub(crate) fn signed(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
         let mut out = vec![Signature::default(); items.len()];
         let part = items.len().div_ceil(self.workers.threads()).max(SIGN_MIN);
         self.workers.each(items, &mut out, part, |items, out| {
@@ -155,8 +119,8 @@ impl Accelerator for Cpu {
         });
         out
     }
-
-    fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
+    /// The lowest of `nonces` that solves `puzzle`.
+    pub(crate) fn solution(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
         let scan = Scan::new(puzzle);
         let try_range = |range: Range<u64>| {
             let mut at = range.start;
@@ -186,4 +150,79 @@ impl Accelerator for Cpu {
         }
         None
     }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
+impl Accelerator for Cpu {
+    fn name(&self) -> String {
+        let threads = self.workers.threads();
+        let plural = if threads == 1 { "" } else { "s" };
+        format!("cpu ({threads} thread{plural}, {})", self.sha.name())
+    }
+
+    fn check(&self, claims: &[Claim]) -> Vec<bool> {
+        let mut verdicts = vec![false; claims.len()];
+        let (mut places, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seals = 0;
+        for (at, claim) in claims.iter().enumerate() {
+            match claim {
+                Claim::Signed { by, statement, signature } => {
+                    places.push(at);
+                    items.push(Item { by: *by, statement, signature: *signature });
+                }
+                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
+                Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
+                Claim::Work(seal) => {
+                    seals += 1;
+                    verdicts[at] = seal.holds();
+                }
+            }
+        }
+        self.done.add(Task::Signatures, items.len());
+        for (at, holds) in places.into_iter().zip(self.signatures(&items)) {
+            verdicts[at] = holds;
+        }
+        self.done.add(Task::Aggregates, sums.len());
+        for (at, holds) in self.sums(&sums) {
+            verdicts[at] = holds;
+        }
+        self.done.add(Task::Seals, seals);
+        verdicts
+    }
+
+    fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        self.done.add(Task::Hashes, messages.len());
+        self.digests(&[], messages)
+    }
+
+    fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        self.done.add(Task::Merkle, items.len());
+        self.root(items)
+    }
+
+    fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
+        self.done.add(Task::Signing, items.len());
+        self.signed(items)
+    }
+
+    fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
+        let found = self.solution(puzzle, nonces.clone());
+        self.done.add(Task::Nonces, tried(&nonces, found.as_ref()));
+        found
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { cpu: self.done.read(), ..Usage::default() }
+    }
+}
+
+/// How many nonces were tried in a search through `nonces` that found this.
+pub(crate) fn tried(nonces: &Range<u64>, found: Option<&Seal>) -> usize {
+    let end = found.map_or(nonces.end, |seal| u64::from(seal.nonce) + 1);
+    end.saturating_sub(nonces.start) as usize
 }

@@ -31,6 +31,7 @@ pub mod choice;
 mod cpu;
 mod ed25519;
 pub mod gpu;
+mod meter;
 mod sha256;
 pub mod shaders;
 #[cfg(target_arch = "x86_64")]

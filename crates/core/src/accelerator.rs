@@ -1,16 +1,12 @@
 //! Many hashes, many signatures, many nonces at once: the seam behind which CPU and GPU stand.
 
-use std::{
-    fmt,
-    ops::{AddAssign, Range},
-};
-
-use serde::{Deserialize, Serialize};
+use std::{fmt, ops::Range};
 
 use crate::{
     claim::{Claim, Puzzle, Seal},
     crypto::{Digest, PublicKey, Signature, Signer, sha256, verify_ed25519},
     merkle,
+    usage::Usage,
 };
 
 /// Proves claims and computes hashes in bulk. Every implementation gives the same answers.
@@ -41,7 +37,7 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     }
     /// Says that much will be signed by `keys`: a committee's. Changes no answer, only how soon it comes.
     fn expect_keys(&self, _keys: &[PublicKey]) {}
-    /// What was done so far; only those count that have something to tell.
+    /// What was done so far; [`Reference`] and the like count nothing.
     fn usage(&self) -> Usage {
         Usage::default()
     }
@@ -55,57 +51,6 @@ pub fn sign_in_runs(items: &[(&Signer, &[u8])]) -> Vec<Signature> {
         run[0].0.sign_many(&statements)
     })
     .collect()
-}
-
-/// What an accelerator with a GPU has done since it was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Usage {
-    /// Calls that were done on the CPU.
-    pub cpu_calls: u64,
-    /// Their items: signatures, messages, leaves, nonces.
-    pub cpu_items: u64,
-    /// Calls that were done on the GPU.
-    pub gpu_calls: u64,
-    /// Their items.
-    pub gpu_items: u64,
-    /// The time callers waited for the GPU, in nanoseconds.
-    pub gpu_ns: u64,
-    /// Items that the GPU was to do and the CPU did: it was too late, lost, or refused.
-    pub taken_over: u64,
-    /// Answers of the GPU that the CPU computed again to compare.
-    pub rechecked: u64,
-    /// Answers of the GPU that were not the CPU's. One is too many: the GPU is not used any more.
-    pub mismatches: u64,
-    /// Times that the GPU was lost.
-    pub lost: u64,
-    /// Times that it was opened again, and right.
-    pub reopened: u64,
-}
-
-impl Usage {
-    fn fields(&mut self) -> [&mut u64; 10] {
-        let Self { cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, .. } = self;
-        let Self { taken_over, rechecked, mismatches, lost, reopened, .. } = self;
-        [
-            cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, taken_over, rechecked, mismatches,
-            lost, reopened,
-        ]
-    }
-    /// What was done since it was `earlier`.
-    #[must_use]
-    pub fn since(mut self, mut earlier: Self) -> Self {
-        let pairs = self.fields().into_iter().zip(earlier.fields());
-        pairs.for_each(|(now, then)| *now = now.saturating_sub(*then));
-        self
-    }
-}
-
-impl AddAssign for Usage {
-    fn add_assign(&mut self, mut other: Self) {
-        let pairs = self.fields().into_iter().zip(other.fields());
-        pairs.for_each(|(sum, more)| *sum += *more);
-    }
 }
 
 /// One thing after another, by the plainest code there is: what the others are held against.
@@ -134,20 +79,5 @@ impl Accelerator for Reference {
     }
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
         nonces.map(|nonce| Seal { puzzle: puzzle.clone(), nonce: nonce as u32 }).find(Seal::holds)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn usage_adds_up_and_comes_apart_again() {
-        let early = Usage { cpu_calls: 1, gpu_items: 5, mismatches: 1, ..Usage::default() };
-        let more = Usage { cpu_calls: 2, gpu_items: 3, gpu_ns: 9, ..Usage::default() };
-        let mut both = early;
-        both += more;
-        assert_eq!((both.cpu_calls, both.gpu_items, both.gpu_ns, both.mismatches), (3, 8, 9, 1));
-        assert_eq!(both.since(early), more);
     }
 }

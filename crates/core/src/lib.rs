@@ -28,8 +28,9 @@ pub mod replica;
 pub mod theory;
 pub mod time;
 pub mod transaction;
+pub mod usage;
 
-pub use accelerator::{Accelerator, Reference, Usage};
+pub use accelerator::{Accelerator, Reference};
 pub use block::{Block, Proof};
 pub use claim::{Claim, Invalid, Puzzle, Seal, Target};
 pub use committee::{Committee, Seat};
@@ -49,3 +50,4 @@ pub use replica::{Action, Event, Replica, Ticket, To};
 pub use theory::Theory;
 pub use time::{Span, Time};
 pub use transaction::{Batch, Transaction};
+pub use usage::{Task, Usage};

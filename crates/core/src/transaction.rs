@@ -258,6 +258,12 @@ impl Batch {
     pub fn computed_root(&self, accelerator: &dyn Accelerator) -> Digest {
         compute_root(&self.0, accelerator)
     }
+    /// Whether it has the root that it states. One that seems not to have it is asked about as a claim: what
+    /// an accelerator rejects there, it has checked twice.
+    pub fn root_holds(&self, accelerator: &dyn Accelerator) -> bool {
+        self.computed_root(accelerator) == self.root()
+            || accelerator.check(&[Claim::Root(self.clone())]) == [true]
+    }
     /// Adds what must hold for this batch to be proposed: its root, and each client's signature.
     pub fn claims(&self, committee: &Committee, claims: &mut Vec<Claim>) -> Result<(), Invalid> {
         if self.is_empty() {

@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, net::SocketAddr};
 
 use axum::{Router, http::header::CONTENT_TYPE, routing::get};
-use byzlab_core::ReplicaId;
+use byzlab_core::{ReplicaId, Task, Usage, usage::Done};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 use crate::{
@@ -127,46 +127,61 @@ impl Page {
 
 /// What an accelerator is asked for, and what it has done. Replicas of one process share one.
 fn proving(page: &mut Page, accelerator: &str, c: &Counters) {
-    let one = |value: u64| vec![(String::new(), value.to_string())];
     let name = accelerator.replace(['"', '\\', '\n'], "'");
     let info = [(format!(",name=\"{name}\""), "1".to_owned())];
     page.family("accelerator_info", "gauge", "What proves claims, hashes and mines.", &info);
     let help = "Claims of the calls that proved them.";
     page.histogram("proof_batch_claims", help, &c.proof_widths, c.proof_claims);
     let done = &c.accelerator;
-    let sides = |cpu: u64, gpu: u64| {
-        [("cpu", cpu), ("gpu", gpu)].map(|(s, n)| (format!(",side=\"{s}\""), n.to_string()))
-    };
-    let calls = sides(done.cpu_calls, done.gpu_calls);
-    page.family("accelerator_calls_total", "counter", "Calls by who computed.", &calls);
-    let items = sides(done.cpu_items, done.gpu_items);
-    page.family(
-        "accelerator_items_total",
-        "counter",
-        "Signatures, messages, leaves, nonces.",
-        &items,
-    );
-    let all = (done.cpu_items + done.gpu_items).max(1);
-    let share = format!("{:.6}", done.gpu_items as f64 / all as f64);
-    let help = "The share of items that the GPU did.";
-    page.family("accelerator_gpu_share", "gauge", help, &[(String::new(), share)]);
-    let seconds = [(String::new(), format!("{:.6}", done.gpu_ns as f64 / 1e9))];
-    page.family("accelerator_gpu_seconds_total", "counter", "Time waited for the GPU.", &seconds);
+    let help = "Calls by kind of work and by who did it.";
+    page.family("accelerator_calls_total", "counter", help, &by_side(done, |d| d.calls));
+    let help = "Signatures, aggregates, seals, messages, leaves, nonces, by who did them.";
+    page.family("accelerator_items_total", "counter", help, &by_side(done, |d| d.items));
+    if done.has_gpu {
+        shares(page, done);
+    }
     for (name, help, value) in [
-        ("accelerator_taken_over_total", "Items that the CPU did for the GPU.", done.taken_over),
         ("accelerator_rechecked_total", "Answers of the GPU compared.", done.rechecked),
         ("accelerator_mismatches_total", "Wrong answers of the GPU.", done.mismatches),
         ("accelerator_lost_total", "Times that the GPU was lost.", done.lost),
         ("accelerator_reopened_total", "Times that it was opened again.", done.reopened),
     ] {
-        page.family(name, "counter", help, &one(value));
+        page.family(name, "counter", help, &[(String::new(), value.to_string())]);
     }
+}
+
+/// A line for each kind of work and each side that there is.
+fn by_side(done: &Usage, of: fn(Done) -> u64) -> Vec<(String, String)> {
+    let line = |task: Task, side: &str, count: u64| {
+        (format!(",work=\"{}\",side=\"{side}\"", task.name()), count.to_string())
+    };
+    let mut lines = Vec::new();
+    for task in Task::ALL {
+        lines.push(line(task, "cpu", of(done.cpu.of(task))));
+        if done.has_gpu {
+            lines.push(line(task, "gpu", of(done.gpu.of(task))));
+        }
+    }
+    lines
+}
+
+/// Of a GPU: what it did of everything, and what it did not do though it should have.
+fn shares(page: &mut Page, done: &Usage) {
+    let of = |task: Task, value: String| (format!(",work=\"{}\"", task.name()), value);
+    let shares = Task::ALL
+        .into_iter()
+        .filter_map(|task| done.gpu_share(task).map(|share| of(task, format!("{share:.6}"))));
+    let help = "The share of items that the GPU did.";
+    page.family("accelerator_gpu_share", "gauge", help, &shares.collect::<Vec<_>>());
+    let taken = Task::ALL.map(|task| of(task, done.taken_over.of(task).items.to_string()));
+    let help = "Items that the CPU did for the GPU.";
+    page.family("accelerator_taken_over_total", "counter", help, &taken);
+    let seconds = [(String::new(), format!("{:.6}", done.gpu_ns as f64 / 1e9))];
+    page.family("accelerator_gpu_seconds_total", "counter", "Time waited for the GPU.", &seconds);
 }
 
 #[cfg(test)]
 mod tests {
-    use byzlab_core::Usage;
-
     use super::*;
     use crate::counters::width_class;
 
@@ -177,8 +192,11 @@ mod tests {
             counters.proof_widths[width_class(claims)] += 1;
         }
         counters.proof_wait_ns = 1_500_000_000;
-        counters.accelerator =
-            Usage { cpu_items: 3, gpu_items: 9, gpu_calls: 2, mismatches: 1, ..Usage::default() };
+        let done = &mut counters.accelerator;
+        (done.has_gpu, done.mismatches) = (true, 1);
+        *done.cpu.of_mut(Task::Signatures) = Done { calls: 1, items: 3 };
+        *done.gpu.of_mut(Task::Signatures) = Done { calls: 2, items: 9 };
+        *done.cpu.of_mut(Task::Nonces) = Done { calls: 1, items: 1 << 20 };
         let text = page(ReplicaId(2), "a \"card\"", &counters);
         for line in [
             "byzlab_accelerator_info{replica=\"2\",name=\"a 'card'\"} 1",
@@ -189,12 +207,27 @@ mod tests {
             "byzlab_proof_batch_claims_sum{replica=\"2\"} 1106",
             "byzlab_proof_batch_claims_count{replica=\"2\"} 5",
             "byzlab_proof_wait_seconds_total{replica=\"2\"} 1.500000",
-            "byzlab_accelerator_calls_total{replica=\"2\",side=\"gpu\"} 2",
-            "byzlab_accelerator_gpu_share{replica=\"2\"} 0.750000",
+            "byzlab_accelerator_calls_total{replica=\"2\",work=\"signatures\",side=\"gpu\"} 2",
+            "byzlab_accelerator_items_total{replica=\"2\",work=\"signatures\",side=\"cpu\"} 3",
+            "byzlab_accelerator_items_total{replica=\"2\",work=\"nonces\",side=\"cpu\"} 1048576",
+            "byzlab_accelerator_gpu_share{replica=\"2\",work=\"signatures\"} 0.750000",
+            "byzlab_accelerator_taken_over_total{replica=\"2\",work=\"merkle\"} 0",
             "byzlab_accelerator_mismatches_total{replica=\"2\"} 1",
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in\n{text}");
         }
         assert_eq!(width_class(1 << 20), WIDTHS - 1);
+    }
+
+    /// Without a GPU there is none to tell of, and what the CPU did is told.
+    #[test]
+    fn a_cpu_by_itself_is_told_too() {
+        let mut counters = Counters::default();
+        *counters.accelerator.cpu.of_mut(Task::Aggregates) = Done { calls: 4, items: 5 };
+        let text = page(ReplicaId(0), "cpu", &counters);
+        let line =
+            "byzlab_accelerator_calls_total{replica=\"0\",work=\"aggregates\",side=\"cpu\"} 4";
+        assert!(text.contains(line) && !text.contains("side=\"gpu\""), "{text}");
+        assert!(text.contains("byzlab_accelerator_mismatches_total{replica=\"0\"} 0"), "{text}");
     }
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Batch, Claim, Committee, Digest, Packet, Scheme, Transaction,
+    Accelerator, Batch, Claim, Committee, Digest, Packet, Scheme, Transaction, Usage,
     crypto::{SimulatedVerifier, sha256_of},
 };
 
@@ -33,6 +33,8 @@ const CALL_CLAIMS: usize = VERDICTS / 4;
 pub(crate) struct Prover {
     signatures: Signatures,
     accelerator: Arc<dyn Accelerator>,
+    /// What it had done before.
+    before: Usage,
     roots: Roots,
     pub(crate) mint: Mint,
 }
@@ -83,7 +85,13 @@ impl Prover {
                 Signatures::Real(Verdicts::new(committee.clone()))
             }
         };
-        Self { signatures, accelerator, roots: Roots::default(), mint: Mint::default() }
+        let before = accelerator.usage();
+        let (roots, mint) = Default::default();
+        Self { signatures, accelerator, before, roots, mint }
+    }
+    /// What the accelerator has done since; where several runs share one, what it did for all of them.
+    pub(crate) fn usage(&self) -> Usage {
+        self.accelerator.usage().since(self.before)
     }
     pub(crate) fn accelerator(&self) -> &dyn Accelerator {
         &*self.accelerator
@@ -245,7 +253,7 @@ impl Roots {
         if self.known.get(&batch.root()) == Some(batch) {
             return true;
         }
-        let holds = batch.computed_root(accelerator) == batch.root();
+        let holds = batch.root_holds(accelerator);
         if holds {
             self.bytes += batch.byte_len();
             self.order.push_back(batch.root());

@@ -80,6 +80,9 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             self.checks.violated("progress", now, Vec::new(), what);
         }
         let blocks = self.longest().map_or(Vec::new(), |site| site.chain.blocks().to_vec());
+        if let Some(what) = self.prover.usage().violation() {
+            self.checks.violated("accelerator", now, Vec::new(), what);
+        }
         let missing = self.customers.missing(&blocks);
         if let Some((client, sequence, height)) = missing.first() {
             let what = format!(
@@ -104,7 +107,6 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             ("checking_us", books.checking_ns / 1_000),
             ("proving_calls", books.proving_calls),
             ("proving_signatures", books.proving_signatures),
-            ("proving_signatures_on_gpu", books.proving_on_gpu),
             ("proving_ms", books.proving_ns / 1_000_000),
             ("check_calls", self.prover.calls().0),
             ("check_claims", self.prover.calls().1),
@@ -118,6 +120,13 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             ("violations_suppressed", self.checks.suppressed),
         ];
         let told = counts.into_iter().filter(|(_, count)| *count > 0);
-        told.map(|(name, count)| (name.to_owned(), count as f64)).collect()
+        let mut figures: BTreeMap<_, _> =
+            told.map(|(name, count)| (name.to_owned(), count as f64)).collect();
+        if self.scenario.proving.is_some() {
+            // That a GPU was never worth it is an answer, too.
+            figures.insert("proving_signatures_on_gpu".into(), books.proving_on_gpu as f64);
+        }
+        figures.extend(self.prover.usage().figures());
+        figures
     }
 }

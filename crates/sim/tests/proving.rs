@@ -10,15 +10,15 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Claim, Cost, Costs, Digest, Profile, Puzzle, Reference, Scheme, Seal, Span, Time,
-    Usage, outcome::Outcome,
+    Accelerator, Claim, Cost, Costs, Digest, Profile, Puzzle, Reference, Scheme, Seal, Span, Task,
+    Time, Usage, outcome::Outcome, usage::Done,
 };
 use byzlab_sim::{Clients, CpuModel, Delay, Scenario};
 use common::{outcome, repeatable, trio::TRIO};
 
-/// The reference, and how wide each call to it was.
+/// The reference, how wide each call to it was, and whether it says that it was wrong.
 #[derive(Debug, Default)]
-struct Counting(Mutex<Vec<usize>>);
+struct Counting(Mutex<Vec<usize>>, bool);
 
 impl Accelerator for Counting {
     fn name(&self) -> String {
@@ -37,8 +37,13 @@ impl Accelerator for Counting {
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
         Reference.search(puzzle, nonces)
     }
+    /// A GPU's, of which it is known before the run that it was wrong once, and in the run twice more.
     fn usage(&self) -> Usage {
-        Usage::default()
+        let calls = self.0.lock().unwrap().len() as u64;
+        let mut usage = Usage { has_gpu: true, rechecked: calls, ..Usage::default() };
+        usage.mismatches = 1 + if self.1 { calls.min(2) } else { 0 };
+        *usage.gpu.of_mut(Task::Signatures) = Done { calls, items: calls };
+        usage
     }
 }
 
@@ -72,6 +77,20 @@ fn what_many_replicas_wait_for_at_a_moment_is_one_call() {
     let simulated = outcome(&votes(Scheme::Simulated));
     assert_eq!(seen.timeline, simulated.timeline);
     assert!(claims as u64 <= seen.signatures_checked, "each is proven once, and charged to all");
+}
+
+/// Answers stay the CPU's where a GPU was wrong; the run is none to be relied on all the same.
+#[test]
+fn a_wrong_answer_of_the_gpu_is_a_violation() {
+    for lies in [false, true] {
+        let mut scenario = votes(Scheme::Ed25519);
+        scenario.accelerator = Arc::new(Counting(Mutex::default(), lies));
+        let seen = outcome(&scenario);
+        let properties: Vec<&str> = seen.violations.iter().map(|v| &*v.property).collect();
+        assert_eq!(properties, if lies { vec!["accelerator"] } else { vec![] });
+        assert_eq!(seen.figures["gpu_mismatches"], if lies { 2.0 } else { 0.0 });
+        assert_eq!(seen.figures["gpu_share_of_signatures"], 1.0);
+    }
 }
 
 fn costs(item_us: u64, start_us: u64) -> Costs {
@@ -110,7 +129,8 @@ fn a_profile_is_charged_by_the_call() {
     let gap = Span::us(500); // 6,000 transactions a second: 0.6 s of each CPU, votes and blocks beside
     let (with, without) = (charged(Some(costs(1, 200)), gap), charged(None, gap));
     let on_gpu = |seen: &Outcome| seen.figures.get("proving_signatures_on_gpu").copied();
-    assert!(on_gpu(&with) > Some(1000.0) && on_gpu(&without).is_none());
+    assert!(on_gpu(&with) > Some(1000.0));
+    assert_eq!(on_gpu(&without), Some(0.0), "a machine that is charged is told of");
     let p50 = |seen: &Outcome| seen.latency.quantile(0.5).unwrap();
     assert!(p50(&with) < p50(&without), "{} and {}", p50(&with), p50(&without));
     let width = |seen: &Outcome| seen.figures["proving_signatures"] / seen.figures["proving_calls"];
@@ -124,4 +144,5 @@ fn a_gpu_that_never_pays_changes_nothing() {
     let gap = Span::ms(20);
     let (with, without) = (charged(Some(costs(100, 5_000_000)), gap), charged(None, gap));
     assert_eq!(with.trace_digest, without.trace_digest);
+    assert_eq!(with.figures["proving_signatures_on_gpu"], 0.0);
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     ops::Range,
+    slice,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
@@ -26,7 +27,7 @@ const EXPECTED_MAX: usize = 1 << 16;
 /// As many signatures as are gathered, at most, for one call.
 const GATHERED_MAX: u64 = 1 << 12;
 
-/// An accelerator that may fail, and then must not be asked.
+/// An accelerator that may fail, and then must not be asked. What it rejects, it has computed again by a CPU.
 pub trait Device: Accelerator {
     /// Why it is not to be used: it was wrong, or it is gone. `None` while it is well, and once it is again.
     fn fault(&self) -> Option<String>;
@@ -43,20 +44,12 @@ pub struct Routed {
     /// Keys that were announced.
     expected: RwLock<BTreeSet<PublicKey>>,
     clock: Box<dyn Clock>,
-    counts: Counts,
+    refits: AtomicU64,
+    /// What the two had done before.
+    before: Usage,
 }
 
 type Judges = [Judge; Work::ALL.len()];
-
-#[derive(Debug, Default)]
-struct Counts {
-    cpu_calls: AtomicU64,
-    cpu_items: AtomicU64,
-    gpu_calls: AtomicU64,
-    gpu_items: AtomicU64,
-    gpu_ns: AtomicU64,
-    refits: AtomicU64,
-}
 
 /// Signatures of one kind among some claims.
 struct Group {
@@ -83,8 +76,9 @@ impl Routed {
     }
     /// Gives every call to `gpu`, however small; it has to answer even when it is not well.
     pub fn only(cpu: Arc<dyn Accelerator>, gpu: Arc<dyn Device>, clock: Box<dyn Clock>) -> Self {
-        let (expected, counts) = Default::default();
-        Self { cpu, gpu, judges: None, expected, clock, counts }
+        let before = both(&*cpu, &*gpu);
+        let (expected, refits) = Default::default();
+        Self { cpu, gpu, judges: None, expected, clock, refits, before }
     }
     /// What is expected of each side now, the CPU first; `None` where all goes to the GPU.
     pub fn costs(&self) -> Option<(Costs, Costs)> {
@@ -97,7 +91,7 @@ impl Routed {
     }
     /// How often a cost was fitted again because calls took longer than expected, or less long.
     pub fn refits(&self) -> u64 {
-        self.counts.refits.load(Ordering::Relaxed)
+        self.refits.load(Ordering::Relaxed)
     }
     fn judges(&self) -> Option<MutexGuard<'_, Judges>> {
         let judges = self.judges.as_ref()?;
@@ -110,7 +104,7 @@ impl Routed {
             Some(mut judges) => judges[work as usize].decide(items, bytes),
         }
     }
-    /// Has one side do a call, learns how long it took unless that says nothing, and counts it.
+    /// Has one side do a call, and learns how long it took unless that says nothing.
     fn on<T>(
         &self,
         side: Side,
@@ -129,13 +123,7 @@ impl Routed {
             && let Some(mut judges) = self.judges()
             && judges[work as usize].learn(side, items, bytes, took)
         {
-            self.counts.refits.fetch_add(1, Ordering::Relaxed);
-        }
-        let add = |count: &AtomicU64, more| count.fetch_add(more, Ordering::Relaxed);
-        let Counts { cpu_calls, cpu_items, gpu_calls, gpu_items, gpu_ns, .. } = &self.counts;
-        match side {
-            Side::Cpu => drop((add(cpu_calls, 1), add(cpu_items, items))),
-            Side::Gpu => drop((add(gpu_calls, 1), add(gpu_items, items), add(gpu_ns, took))),
+            self.refits.fetch_add(1, Ordering::Relaxed);
         }
         answer
     }
@@ -171,6 +159,24 @@ impl Routed {
     }
 }
 
+impl Routed {
+    /// Whether a batch has the root that it states. As a claim, so that a false one is computed twice.
+    fn root_holds(&self, claim: &Claim) -> bool {
+        let Claim::Root(batch) = claim else { return false };
+        // Each transaction stands behind four bytes that are not hashed.
+        let (items, bytes) = (batch.len() as u64, (batch.byte_len() - 4 * batch.len()) as u64);
+        let (side, size) = (self.decide(Work::Merkle, items, bytes), (Work::Merkle, items, bytes));
+        self.on(side, size, |side| side.check(slice::from_ref(claim)), |_| true) == [true]
+    }
+}
+
+/// What the two have done.
+fn both(cpu: &dyn Accelerator, gpu: &dyn Accelerator) -> Usage {
+    let mut sum = cpu.usage();
+    sum += gpu.usage();
+    sum
+}
+
 impl Accelerator for Routed {
     fn name(&self) -> String {
         let gpu = self.gpu.name();
@@ -182,13 +188,7 @@ impl Accelerator for Routed {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         if self.judges.is_none() {
-            let bytes = |claim: &Claim| match claim {
-                Claim::Signed { statement, .. } => statement.len() as u64,
-                Claim::Aggregate(_) | Claim::Root(_) | Claim::Work(_) => 0,
-            };
-            let bytes = claims.iter().map(bytes).sum();
-            let size = (Work::UnknownKeys, claims.len() as u64, bytes);
-            return self.on(Side::Gpu, size, |gpu| gpu.check(claims), |_| true);
+            return self.gpu.check(claims);
         }
         let ([known, unknown], others) = self.sorted(claims);
         let prove = |group: &Group| match group.places.is_empty() {
@@ -214,22 +214,17 @@ impl Accelerator for Routed {
                 verdicts[at] = holds;
             }
         }
-        let is_sum = |at: &usize| matches!(claims[*at], Claim::Aggregate(_));
-        let (sums, others): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is_sum);
-        if !sums.is_empty() {
-            let chosen: Vec<Claim> = sums.iter().map(|&at| claims[at].clone()).collect();
-            for (at, holds) in sums.into_iter().zip(self.cpu.check(&chosen)) {
+        let is_root = |at: &usize| matches!(claims[*at], Claim::Root(_));
+        let (roots, others): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is_root);
+        for at in roots {
+            verdicts[at] = self.root_holds(&claims[at]);
+        }
+        if !others.is_empty() {
+            // Aggregates and proofs of work are the CPU's on either side.
+            let chosen: Vec<Claim> = others.iter().map(|&at| claims[at].clone()).collect();
+            for (at, holds) in others.into_iter().zip(self.cpu.check(&chosen)) {
                 verdicts[at] = holds;
             }
-        }
-        for at in others {
-            verdicts[at] = match &claims[at] {
-                Claim::Root(batch) => batch.computed_root(self) == batch.root(),
-                Claim::Work(seal) => seal.holds(),
-                Claim::Signed { .. } | Claim::Aggregate(_) => {
-                    unreachable!("signatures were sorted out")
-                }
-            };
         }
         verdicts
     }
@@ -281,15 +276,7 @@ impl Accelerator for Routed {
     }
 
     fn usage(&self) -> Usage {
-        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Usage {
-            cpu_calls: get(&self.counts.cpu_calls),
-            cpu_items: get(&self.counts.cpu_items),
-            gpu_calls: get(&self.counts.gpu_calls),
-            gpu_items: get(&self.counts.gpu_items),
-            gpu_ns: get(&self.counts.gpu_ns),
-            ..self.gpu.usage()
-        }
+        both(&*self.cpu, &*self.gpu).since(self.before)
     }
 }
 

@@ -7,19 +7,24 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Claim, Digest, PublicKey, Puzzle, Seal, Signature, Signer, Usage, crypto::bls,
+    Accelerator, Batch, Claim, Digest, PublicKey, Puzzle, Seal, Signature, Signer, Task, Usage,
 };
 
 use super::{
     adapter::{Adapter, Kind, Select, select},
-    ed25519::Limbs,
+    ed25519::{Limbs, STATEMENT_MAX},
     engine::{Fault, Options},
     error::Error,
     opened::Opened,
     reopen::{Current, Keeper},
+    sha256::MESSAGE_MAX,
     stats::Stats,
 };
-use crate::{choice::Device, cpu::Cpu, ed25519::Item};
+use crate::{
+    choice::Device,
+    cpu::{Cpu, tried},
+    ed25519::Item,
+};
 
 /// Hashes, proves and searches on a GPU, or on a software adapter that stands in for one.
 ///
@@ -132,25 +137,21 @@ impl Gpu {
         self.opened().try_search(puzzle, nonces)
     }
 
-    /// Answers a call about `items` items: the device, or else the CPU.
+    /// Answers a call: the device, or else the CPU; and says whether it was the device.
     fn serve<T>(
         &self,
-        items: u64,
         device: impl FnOnce(&Opened) -> Result<T, Error>,
         cpu: impl FnOnce() -> T,
-    ) -> T {
+    ) -> (T, bool) {
         let opened = self.opened();
-        let counters = &opened.engine.counters;
         let start = Instant::now();
         match device(&opened) {
             Ok(answer) => {
-                counters.calls.fetch_add(1, Relaxed);
-                counters.wait_ns.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
-                answer
+                let waited = start.elapsed().as_nanos() as u64;
+                opened.engine.counters.wait_ns.fetch_add(waited, Relaxed);
+                (answer, true)
             }
             Err(error) => {
-                counters.fallback_items.fetch_add(items, Relaxed);
-                counters.fallbacks.fetch_add(1, Relaxed);
                 // Once is worth a line; a device that is gone would write one a call.
                 if !opened.told.swap(true, Relaxed) {
                     let adapter = opened.engine.adapter();
@@ -159,9 +160,39 @@ impl Gpu {
                 if opened.is_lost() {
                     self.keeper.see_to(&self.current);
                 }
-                cpu()
+                (cpu(), false)
             }
         }
+    }
+    /// Books a call of `items` items, of which `apart` are the CPU's in any case.
+    fn book(&self, task: Task, items: usize, apart: usize, by_device: bool) {
+        let opened = self.opened();
+        let counters = &opened.engine.counters;
+        if by_device {
+            counters.done.add(task, items - apart);
+            counters.beside.add(task, apart);
+        } else {
+            counters.taken_over.add(task, items - apart);
+            counters.beside.add(task, items);
+        }
+    }
+    /// Whether a batch has the root that it states. What the device rejects, the CPU decides, and both must
+    /// agree.
+    fn root_holds(&self, batch: &Batch) -> bool {
+        let holds = |accelerator| batch.computed_root(accelerator) == batch.root();
+        holds(self) || {
+            let holds = holds(&*self.cpu);
+            let _ = self.opened().recheck(!holds, "a Merkle root");
+            holds
+        }
+    }
+    /// One verdict a signature.
+    fn signatures(&self, items: &[Item]) -> Vec<bool> {
+        let long = items.iter().filter(|item| item.statement.len() > STATEMENT_MAX).count();
+        let device = |opened: &Opened| opened.try_signatures(items);
+        let (verdicts, by_device) = self.serve(device, || self.cpu.signatures(items));
+        self.book(Task::Signatures, items.len(), long, by_device);
+        verdicts
     }
     /// Makes a fault, for tests of what comes after.
     #[doc(hidden)]
@@ -178,58 +209,66 @@ impl Accelerator for Gpu {
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
         let (mut at_signed, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let mut seals = 0;
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
                     at_signed.push(at);
                     items.push(Item { by: *by, statement, signature: *signature });
                 }
-                Claim::Root(batch) => {
-                    let holds = |accelerator| batch.computed_root(accelerator) == batch.root();
-                    // What the device rejects, the CPU decides, and both must agree.
-                    verdicts[at] = holds(self) || {
-                        let holds = holds(&*self.cpu);
-                        let _ = self.opened().recheck(!holds, "a Merkle root");
-                        holds
-                    };
+                Claim::Root(batch) => verdicts[at] = self.root_holds(batch),
+                Claim::Work(seal) => {
+                    seals += 1;
+                    verdicts[at] = seal.holds();
                 }
-                Claim::Work(seal) => verdicts[at] = seal.holds(),
                 Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
             }
         }
         if !items.is_empty() {
-            let device = |opened: &Opened| opened.try_signatures(&items);
-            let held = self.serve(items.len() as u64, device, || self.cpu.signatures(&items));
+            let held = self.signatures(&items);
             at_signed.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
         }
-        let (at_sums, sums): (Vec<usize>, Vec<_>) = sums.into_iter().unzip();
-        let held = bls::check(&sums);
-        at_sums.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
+        self.cpu.sums(&sums).into_iter().for_each(|(at, holds)| verdicts[at] = holds);
+        let opened = self.opened();
+        opened.engine.counters.beside.add(Task::Aggregates, sums.len());
+        opened.engine.counters.beside.add(Task::Seals, seals);
         verdicts
     }
 
     fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        let long = messages.iter().filter(|message| message.len() > MESSAGE_MAX).count();
         let device = |opened: &Opened| opened.try_hash_many(messages);
-        self.serve(messages.len() as u64, device, || self.cpu.hash_many(messages))
+        let (digests, by_device) = self.serve(device, || self.cpu.digests(&[], messages));
+        self.book(Task::Hashes, messages.len(), long, by_device);
+        digests
     }
 
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
+        // A leaf has a byte before the item.
+        let long = items.iter().filter(|item| item.len() >= MESSAGE_MAX).count();
         let device = |opened: &Opened| opened.try_merkle_root(items);
-        self.serve(items.len() as u64, device, || self.cpu.merkle_root(items))
+        let (root, by_device) = self.serve(device, || self.cpu.root(items));
+        self.book(Task::Merkle, items.len(), long, by_device);
+        root
     }
 
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
-        let count = nonces.end.saturating_sub(nonces.start);
         let device = |opened: &Opened| opened.try_search(puzzle, nonces.clone());
-        self.serve(count, device, || self.cpu.search(puzzle, nonces.clone()))
+        let cpu = || self.cpu.solution(puzzle, nonces.clone());
+        let (found, by_device) = self.serve(device, cpu);
+        self.book(Task::Nonces, tried(&nonces, found.as_ref()), 0, by_device);
+        found
     }
 
     fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
         if items.iter().any(|(signer, _)| signer.expanded().is_none()) {
-            return self.cpu.sign_many(items);
+            self.book(Task::Signing, items.len(), items.len(), false);
+            return self.cpu.signed(items);
         }
         let device = |opened: &Opened| opened.try_sign_many(items);
-        self.serve(items.len() as u64, device, || self.cpu.sign_many(items))
+        let (signatures, by_device) = self.serve(device, || self.cpu.signed(items));
+        self.book(Task::Signing, items.len(), 0, by_device);
+        signatures
     }
 
     fn gathers_signing(&self) -> bool {
@@ -247,19 +286,7 @@ impl Accelerator for Gpu {
     }
 
     fn usage(&self) -> Usage {
-        let stats = self.stats();
-        Usage {
-            cpu_calls: stats.fallbacks,
-            cpu_items: stats.fallback_items,
-            gpu_calls: stats.calls,
-            gpu_items: stats.items,
-            gpu_ns: stats.wait_ns,
-            taken_over: stats.fallback_items,
-            rechecked: stats.rechecked,
-            mismatches: stats.mismatches,
-            lost: stats.lost,
-            reopened: stats.reopened,
-        }
+        self.opened().engine.counters.usage()
     }
 }
 

@@ -9,9 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use byzlab_core::{
-    Accelerator as _, Digest, PublicKey, Puzzle, Seal, Signature, Signer, crypto::sha256, merkle,
-};
+use byzlab_core::{Digest, PublicKey, Puzzle, Seal, Signature, Signer, crypto::sha256, merkle};
 
 use super::{
     adapter::Adapter,
@@ -146,7 +144,7 @@ impl Opened {
         let root = merkle::bind(items.len(), self.sha.top(&mut tops));
         self.turn(items.len());
         if self.roots.fetch_add(1, Relaxed).is_multiple_of(RECHECK) {
-            self.recheck(root == self.cpu.merkle_root(items), "a Merkle root")?;
+            self.recheck(root == self.cpu.root(items), "a Merkle root")?;
         }
         Ok(root)
     }

@@ -38,7 +38,7 @@ pub(super) fn run(gpu: &Opened) -> Result<(), Error> {
     let puzzle = Puzzle { prefix, target: Target(target) };
     for nonces in [0..1 << 20, 0xffff_0000..1 << 32] {
         let found = gpu.try_search(&puzzle, nonces.clone())?;
-        if found != gpu.cpu().search(&puzzle, nonces.clone()) {
+        if found != gpu.cpu().solution(&puzzle, nonces.clone()) {
             return wrong(format!("the lowest nonce in {nonces:?}"));
         }
     }

@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use byzlab_core::Usage;
+
+use crate::meter::Meter;
+
 /// A reading of an accelerator's counters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -38,7 +42,13 @@ pub struct Stats {
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {
-    pub calls: AtomicU64,
+    /// What the device did for callers.
+    pub done: Meter,
+    /// What the CPU did for them: in the device's place, and what is none of its business.
+    pub beside: Meter,
+    /// The part of that which the device was to do.
+    pub taken_over: Meter,
+    /// Items that the device answered, those of the self-test among them.
     pub items: AtomicU64,
     pub batches: AtomicU64,
     pub wait_ns: AtomicU64,
@@ -47,8 +57,6 @@ pub(super) struct Counters {
     pub kernel_ns: AtomicU64,
     pub rechecked: AtomicU64,
     pub mismatches: AtomicU64,
-    pub fallbacks: AtomicU64,
-    pub fallback_items: AtomicU64,
     pub lost: AtomicU64,
     pub reopened: AtomicU64,
 }
@@ -56,8 +64,9 @@ pub(super) struct Counters {
 impl Counters {
     /// A reading; what waits is the device's to say.
     pub(super) fn read(&self) -> Stats {
+        let taken_over = self.taken_over.read().all();
         Stats {
-            calls: self.calls.load(Relaxed),
+            calls: self.done.read().all().calls,
             items: self.items.load(Relaxed),
             batches: self.batches.load(Relaxed),
             wait_ns: self.wait_ns.load(Relaxed),
@@ -67,8 +76,22 @@ impl Counters {
             waiting: 0,
             rechecked: self.rechecked.load(Relaxed),
             mismatches: self.mismatches.load(Relaxed),
-            fallbacks: self.fallbacks.load(Relaxed),
-            fallback_items: self.fallback_items.load(Relaxed),
+            fallbacks: taken_over.calls,
+            fallback_items: taken_over.items,
+            lost: self.lost.load(Relaxed),
+            reopened: self.reopened.load(Relaxed),
+        }
+    }
+    /// What was done, by kind of work and side.
+    pub(super) fn usage(&self) -> Usage {
+        Usage {
+            has_gpu: true,
+            cpu: self.beside.read(),
+            gpu: self.done.read(),
+            taken_over: self.taken_over.read(),
+            gpu_ns: self.wait_ns.load(Relaxed),
+            rechecked: self.rechecked.load(Relaxed),
+            mismatches: self.mismatches.load(Relaxed),
             lost: self.lost.load(Relaxed),
             reopened: self.reopened.load(Relaxed),
         }

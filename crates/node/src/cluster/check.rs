@@ -27,8 +27,7 @@ pub(super) fn ledgers(ledgers: &[Option<Ledger>], sum: &Counters, seen: &Seen, n
     let mut violated = |property: &str, at, replicas: Vec<ReplicaId>, what: String| {
         violations.push(Violation { property: property.into(), at, replicas, what });
     };
-    if sum.accelerator.mismatches > 0 {
-        let what = "an answer of the GPU was not the CPU's; it was not used any more".to_owned();
+    if let Some(what) = sum.accelerator.violation() {
         violated("accelerator", now, Vec::new(), what);
     }
     let Some(&(best, longest)) = up.iter().max_by_key(|(_, ledger)| ledger.head.height) else {

@@ -415,15 +415,6 @@ fn figures(
     tell("proof_batches", sum.proof_batches as f64);
     tell("proof_batch_mean_claims", ratio(sum.proof_claims, sum.proof_batches));
     tell("proof_wait_mean_us", ratio(sum.proof_wait_ns, sum.proof_jobs) / 1e3);
-    let done = &sum.accelerator;
-    if done.gpu_calls + done.cpu_calls > 0 {
-        tell("gpu_share_of_items", ratio(done.gpu_items, done.gpu_items + done.cpu_items));
-        tell("gpu_share_of_calls", ratio(done.gpu_calls, done.gpu_calls + done.cpu_calls));
-        tell("gpu_call_mean_us", ratio(done.gpu_ns, done.gpu_calls) / 1e3);
-        tell("gpu_items_taken_over", done.taken_over as f64);
-        tell("gpu_answers_rechecked", done.rechecked as f64);
-        tell("gpu_mismatches", done.mismatches as f64);
-    }
     tell("claims_remembered", sum.remembered as f64);
     tell("messages_dropped", sum.dropped as f64);
     tell("transactions_refused", sum.refused as f64);
@@ -433,5 +424,6 @@ fn figures(
     if let (Some(cpu), confirmed @ 1..) = (cpu, seen.latency.0.len()) {
         tell("cpu_us_per_transaction", cpu.0 as f64 / 1e3 / confirmed as f64);
     }
+    figures.extend(sum.accelerator.figures());
     figures
 }

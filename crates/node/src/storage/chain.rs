@@ -73,5 +73,5 @@ pub fn misfit(block: &Block, height: Height, parent: Option<Digest>) -> Option<S
 
 /// Whether the batch has the root that it states.
 pub fn root_holds(block: &Block, accelerator: &dyn Accelerator) -> bool {
-    block.batch.computed_root(accelerator) == block.batch.root()
+    block.batch.root_holds(accelerator)
 }

@@ -10,11 +10,12 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Claim, Cost, Costs, Digest, Profile, PublicKey, Puzzle, Reference, Seal, Usage,
-    Work,
+    Accelerator, Claim, Cost, Costs, Digest, Profile, PublicKey, Puzzle, Reference, Seal, Task,
+    Usage, Work,
 };
 
 use super::{Clock, Device, Routed};
+use crate::meter::Meter;
 
 mod fitting;
 mod judging;
@@ -47,7 +48,7 @@ pub struct Side {
     /// Whether answers are computed; else they are what a measurement wants to hear.
     computes: bool,
     calls: AtomicU64,
-    items: AtomicU64,
+    done: Meter,
     /// Everything takes so many percent of what it costs.
     percent: AtomicU64,
     broken: AtomicBool,
@@ -63,7 +64,7 @@ impl Side {
             clock: clock.clone(),
             computes,
             calls: AtomicU64::new(0),
-            items: AtomicU64::new(0),
+            done: Meter::default(),
             percent: AtomicU64::new(100),
             broken: AtomicBool::new(false),
             known: std::sync::Mutex::default(),
@@ -74,7 +75,14 @@ impl Side {
     }
     fn does(&self, work: Work, items: u64, bytes: u64) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.items.fetch_add(items, Ordering::Relaxed);
+        let task = match work {
+            Work::KnownKeys | Work::UnknownKeys => Task::Signatures,
+            Work::Hashes => Task::Hashes,
+            Work::Merkle => Task::Merkle,
+            Work::Nonces => Task::Nonces,
+            Work::Signing => Task::Signing,
+        };
+        self.done.add(task, items as usize);
         let ns = self.costs.of(work).time(items, bytes).0;
         self.clock.pass(ns * self.percent.load(Ordering::Relaxed) / 100);
     }
@@ -121,7 +129,11 @@ impl Accelerator for Side {
         self.known.lock().unwrap().extend(keys);
     }
     fn usage(&self) -> Usage {
-        Usage { rechecked: 3, ..Usage::default() }
+        let done = self.done.read();
+        match self.name {
+            "gpu" => Usage { has_gpu: true, gpu: done, ..Usage::default() },
+            _ => Usage { cpu: done, ..Usage::default() },
+        }
     }
 }
 

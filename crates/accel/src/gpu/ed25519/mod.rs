@@ -44,7 +44,7 @@ use crate::{
 /// The most signatures in a submission: enough to fill any device, few enough to take milliseconds.
 const PART_MAX: usize = 1 << 16;
 /// A longer statement is hashed by the CPU: one invocation would hold up all beside it.
-const STATEMENT_MAX: usize = 1 << 16;
+pub(super) const STATEMENT_MAX: usize = 1 << 16;
 
 /// The buffers of every program for Ed25519, whose kernels share their bindings.
 const BUFFERS: [(&str, Role); 8] = [
