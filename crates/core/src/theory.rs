@@ -8,12 +8,16 @@
 //! - **Latency** counts from the moment at which the leader gets its batch and the proposal leaves
 //!   (the same moment, where computing is free), to the *first* and to the *last* honest commit of
 //!   that block. Not counted: the client's request and reply, a δ each. Where every replica
-//!   proposes, as in a DAG, it is that of the proposals that are committed soonest, the leaders'.
+//!   proposes, as in a DAG, it is that of the proposals that are committed soonest, the leaders';
+//!   [`slowest`](Theory::slowest) is that of those that wait longest.
 //! - **Messages** count once a receiver; what a replica says to itself does not count, nor does what
 //!   clients send. They are those of a *decision*, in steady state, all replicas together, without
 //!   the kinds that are named [apart](Theory::apart).
 //! - **Good case**: all links take δ, computing is free, nobody is faulty, and something always
 //!   waits to be proposed.
+//! - **A crashed leader's turn** begins when the first replica gives up on it, or, where nobody ever
+//!   does, when it is the crashed one's turn by the clock. It ends when a live leader's block is
+//!   under way.
 //!
 //! ```
 //! use byzlab_core::theory::*;
@@ -57,6 +61,8 @@ pub struct Theory {
     pub bounds: &'static [&'static str],
     /// Good-case latency.
     pub timing: Timing,
+    /// That of the block which waits longest, where those of one decision differ.
+    pub slowest: Option<Slowest>,
     /// From one decision to the next; `None` where nothing but the load sets it.
     pub period: Option<Delays>,
     /// Messages a decision.
@@ -69,8 +75,13 @@ pub struct Theory {
     pub resilience: Resilience,
     /// Whether it goes at the network's speed or at that of its timeouts.
     pub responsive: Responsive,
+    /// How long it takes to commit again when a leader has crashed, where theory says it.
+    pub recovery: Option<Recovery>,
     /// What replacing a leader costs.
     pub view_change: ViewChange,
+    /// All messages of a crashed leader's turn, but the kinds named [apart](Self::apart): what a
+    /// view given up in vain costs too.
+    pub turn: Option<Formula>,
     /// When it commits nothing although no more than f are faulty, and why: first with this variant's
     /// own parameters, then with others that it may be given.
     pub stalls: &'static [Stall],
@@ -87,13 +98,16 @@ impl Theory {
         swarm: "",
         bounds: &[],
         timing: Timing::Rounds { first: Delays::ZERO, last: Delays::ZERO },
+        slowest: None,
         period: None,
         messages: Formula { text: "0", of: |_| 0 },
         apart: &[],
         blocks: Formula { text: "1", of: |_| 1 },
         resilience: Resilience::TRUSTED,
         responsive: Responsive::No,
+        recovery: None,
         view_change: ViewChange::None("nobody leads"),
+        turn: None,
         stalls: &[],
         remark: "",
     };
@@ -227,6 +241,17 @@ impl Timing {
     }
 }
 
+/// How long the block of a decision takes that waits longest, in the good case.
+#[derive(Clone, Copy, Debug)]
+pub struct Slowest {
+    /// To its first honest commit …
+    pub first: Delays,
+    /// … and to its last.
+    pub last: Delays,
+    /// Where that is said, or what it follows from.
+    pub source: &'static str,
+}
+
 /// A count as a function of n, and how it is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Formula {
@@ -319,6 +344,23 @@ impl fmt::Display for Responsive {
     }
 }
 
+/// From the last live replica's giving up on a crashed leader (where nobody gives up: from the
+/// beginning of its turn) to the first commit of a block that nobody had committed before.
+#[derive(Clone, Copy, Debug)]
+pub struct Recovery {
+    /// In δ and Δ.
+    pub delays: Delays,
+    /// The parameters, spans all, that are waited for besides, once for each time named here.
+    pub waits: &'static [&'static str],
+}
+
+impl fmt::Display for Recovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.delays)?;
+        self.waits.iter().try_for_each(|wait| write!(f, " + `{wait}`"))
+    }
+}
+
 /// What it costs to replace a leader that has crashed.
 #[derive(Clone, Copy, Debug)]
 pub enum ViewChange {
@@ -384,6 +426,8 @@ mod tests {
         assert_eq!(Delays::ZERO.and_bound(6).to_string(), "6 Δ");
         let span = Delays::delta(2).and_bound(1).span(Span::ms(10), Span::seconds(1));
         assert_eq!(span, Span::ms(1_020));
+        let recovery = Recovery { delays: Delays::delta(5), waits: &["leader_wait"] };
+        assert_eq!(recovery.to_string(), "5 δ + `leader_wait`");
     }
 
     #[test]

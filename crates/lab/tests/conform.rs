@@ -8,9 +8,11 @@ use byzlab::{
     builtin, conform,
     core::{
         Entry, Theory,
-        theory::{Delays, Formula, Resilience, Timing, ViewChange},
+        theory::{Delays, Formula, Recovery, Resilience, Responsive, Slowest, Timing, ViewChange},
     },
 };
+
+const RECOVERY: &str = "from giving up a crashed leader to the next commit";
 
 fn sheets() -> Vec<conform::Sheet> {
     let variants: Vec<(Entry, &Theory)> = builtin()
@@ -65,9 +67,52 @@ fn a_wrong_promise_is_found_out() {
     let ViewChange::Messages { kinds, carrying, .. } = theory.view_change else { unreachable!() };
     let view_change = ViewChange::Messages { kinds, count: messages, carrying };
     assert_eq!(differs(&Theory { view_change, ..theory }), ["messages a view change"]);
+    let turn = Some(messages);
+    assert_eq!(differs(&Theory { turn, ..theory }), ["messages of a crashed leader's turn"]);
+    let recovery = Some(Recovery { delays: Delays::delta(3), waits: &[] });
+    assert_eq!(differs(&Theory { recovery, ..theory }), [RECOVERY; 2]);
+    for responsive in [Responsive::No, Responsive::GoodCase] {
+        assert_eq!(differs(&Theory { responsive, ..theory }), ["optimistic responsiveness"]);
+    }
     let resilience = Resilience::byzantine(2);
     let bold = differs(&Theory { resilience, ..theory });
     assert!(bold.contains(&"one with a twin".to_owned()), "{bold:?}");
+}
+
+/// The block that waits longest is measured like the one that is soonest, …
+#[test]
+fn a_round_is_as_slow_as_its_slowest_block() {
+    let entry = builtin().find("mysticeti").unwrap();
+    let theory = entry.theories[0];
+    let of = |theory: &Theory| -> Vec<conform::Row> {
+        let rows = conform::good_case::rows(entry, theory).into_iter();
+        rows.filter(|row| !row.holds).collect()
+    };
+    assert_eq!(of(&theory), []);
+    let slowest = Slowest { first: Delays::delta(4), ..theory.slowest.unwrap() };
+    let differs = of(&Theory { slowest: Some(slowest), ..theory });
+    let promises: Vec<_> = differs.iter().map(|row| row.promise.as_str()).collect();
+    assert_eq!(promises, ["first honest commit", "latency", "latency"]);
+    assert_eq!([differs[0].promised.as_str(), &differs[0].measured], ["3 δ to 4 δ", "3 δ to 5 δ"]);
+    assert_eq!(of(&Theory { slowest: None, ..theory }).len(), 4);
+}
+
+/// … and so is what follows a bad leader, where a protocol waits for Δ as where it does not.
+#[test]
+fn who_waits_after_a_bad_leader_is_seen_to_wait() {
+    let entry = builtin().find("tendermint").unwrap();
+    let theory = entry.theories[0];
+    let differs = |theory: &Theory| -> Vec<(String, String)> {
+        let rows = conform::responsive::rows(entry, theory).into_iter();
+        rows.filter(|row| !row.holds).map(|row| (row.promise, row.measured)).collect()
+    };
+    assert_eq!(differs(&theory), []);
+    let eager = Theory { responsive: Responsive::Always, ..theory };
+    let waits = ("optimistic responsiveness".into(), "in the good case".into());
+    assert_eq!(differs(&eager), [waits]);
+    let recovery = Some(Recovery { delays: Delays::delta(5), waits: &[] });
+    let eager = differs(&Theory { recovery, ..theory });
+    assert_eq!(eager, [(RECOVERY.into(), "55 δ".into()), (RECOVERY.into(), "505 δ".into())]);
 }
 
 /// As a test of a crate of one's own sees it.

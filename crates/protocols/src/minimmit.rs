@@ -35,7 +35,7 @@
 
 use byzlab_core::{
     Committee,
-    theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
+    theory::{Delays, Formula, Recovery, Resilience, Responsive, Theory, Timing, ViewChange},
 };
 
 use crate::kit::notary::{Mine, Notary, Rules};
@@ -103,12 +103,15 @@ pub const THEORY: &[Theory] = &[Theory {
     apart: &["notarization", "status"],
     resilience: Resilience::byzantine(5),
     responsive: Responsive::Always,
+    // A round of nullify votes, and a view as always.
+    recovery: Some(Recovery { delays: Delays::delta(3), waits: &[] }),
     view_change: ViewChange::Messages {
         kinds: &["nullify", "nullification"],
         // From each of n - 1 that are up, each to all others: its vote, and the certificate once.
         count: Formula { text: "2(n − 1)²", of: |n| 2 * (n - 1) * (n - 1) },
         carrying: "a certificate each in half of them",
     },
+    turn: Some(Formula { text: "2(n − 1)²", of: |n| 2 * (n - 1) * (n - 1) }),
     remark: "and n(n − 1) notarizations passed on, one by each replica",
     ..Theory::BLANK
 }];

@@ -52,7 +52,7 @@ fn swarm(name: &str) {
         for seed in 0..seeds {
             let scenario = swarm::scenario(entry, theory, seed).unwrap();
             let outcome = run(&scenario, &mut |_| {}).unwrap();
-            if let Err(what) = swarm::judge(&scenario, &outcome) {
+            if let Err(what) = swarm::judge(theory, &scenario, &outcome) {
                 let (variant, told) = (theory.variant, swarm::InWords(&scenario));
                 panic!("{told}\n  {variant}\n  {what}\n  byzlab conform {name} --seed {seed}");
             }
@@ -66,7 +66,12 @@ fn good(name: &str, seeds: &[u64]) {
     for (theory, &seed) in entry.theories.iter().flat_map(|t| seeds.iter().map(move |s| (t, s))) {
         let scenario = swarm::scenario(entry, theory, seed).unwrap();
         let outcome = run(&scenario, &mut |_| {}).unwrap();
-        assert_eq!(swarm::judge(&scenario, &outcome), Ok(()), "{}", swarm::InWords(&scenario));
+        assert_eq!(
+            swarm::judge(theory, &scenario, &outcome),
+            Ok(()),
+            "{}",
+            swarm::InWords(&scenario)
+        );
     }
 }
 

@@ -5,7 +5,8 @@
 mod common;
 
 use byzlab_core::{
-    Theory,
+    Theory, Time,
+    outcome::Violation,
     theory::{Resilience, Stall},
 };
 use byzlab_sim::{Fault, Scenario, run, swarm};
@@ -60,14 +61,42 @@ fn nobody_gets_more_than_its_theory_stands() {
     assert!(scenarios.iter().any(|s| lasting(s) == 2), "crashes for good are within the bound");
     let trusting = Theory { resilience: Resilience::TRUSTED, ..BYZANTINE };
     assert!(drawn(&trusting).iter().all(|s| lasting(s) == 0));
+}
+
+/// Where theory promises no progress with a faulty replica, there are seeds with it and seeds without;
+/// those with it are judged by agreement alone, those without by progress too.
+#[test]
+fn where_theory_stalls_agreement_alone_is_asked() {
     let stalling = Stall {
         given: "",
         when: |size, faulty| size == 4 && !faulty.is_empty(),
         why: "for the test",
     };
-    let spared = drawn(&Theory { stalls: vec![stalling].leak(), ..BYZANTINE });
-    assert!(spared.iter().all(|s| s.size == 7 || lasting(s) == 0));
-    assert!(spared.iter().any(|s| lasting(s) == 2));
+    let theory = Theory { stalls: vec![stalling].leak(), ..BYZANTINE };
+    let all = drawn(&theory);
+    let fours = || all.iter().filter(|s| s.size == 4);
+    let twin = |s: &&Scenario| s.faults.iter().any(|f| matches!(f, Fault::Twins { .. }));
+    assert!(fours().filter(twin).count() > 10 && fours().filter(|s| lasting(s) == 0).count() > 30);
+    assert!(all.iter().any(|s| s.size == 7 && lasting(s) == 2));
+    for scenario in fours() {
+        let forever = |f: &Fault| match f {
+            Fault::Silent { during, .. } => during.end > swarm::CALM,
+            _ => false,
+        };
+        let healed = lasting(scenario) == 0
+            || scenario.faults.iter().any(|f| matches!(f, Fault::Silent { .. }) && !forever(f));
+        assert_eq!(swarm::asks_progress(&theory, scenario), healed, "{}", swarm::InWords(scenario));
+        assert!(swarm::asks_progress(&BYZANTINE, scenario));
+    }
+    // Nothing is confirmed where all links are cut; that is forgiven where no progress is promised.
+    let mut cut = fours().find(twin).unwrap().clone();
+    cut.network.loss_ppm = 1_000_000;
+    let mut outcome = run(&cut, &mut |_| ()).unwrap();
+    assert_eq!(swarm::judge(&theory, &cut, &outcome), Ok(()));
+    assert!(swarm::judge(&BYZANTINE, &cut, &outcome).is_err());
+    let (property, what) = ("agreement".into(), "for the test".into());
+    outcome.violations.push(Violation { property, at: Time::ZERO, replicas: Vec::new(), what });
+    assert!(swarm::judge(&theory, &cut, &outcome).is_err(), "agreement is asked all the same");
 }
 
 /// A protocol without recovery cannot pass; and what it fails is told in a line.
@@ -75,7 +104,7 @@ fn nobody_gets_more_than_its_theory_stands() {
 fn the_judge_condemns_a_protocol_without_recovery() {
     let condemned = |scenario: &Scenario| {
         let outcome = run(scenario, &mut |_| ()).unwrap();
-        swarm::judge(scenario, &outcome).is_err()
+        swarm::judge(&BYZANTINE, scenario, &outcome).is_err()
     };
     let all = drawn(&BYZANTINE);
     assert!(all[..20].iter().filter(|scenario| condemned(scenario)).count() > 10);

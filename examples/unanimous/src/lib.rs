@@ -34,7 +34,7 @@ const THEORY: Theory = Theory {
     period: Some(Delays::delta(2)),
     messages: Formula { text: "(n − 1) + n(n − 1)", of: |n| (n - 1) + n * (n - 1) },
     resilience: Resilience::TRUSTED,
-    responsive: Responsive::Always,
+    responsive: Responsive::GoodCase,
     ..Theory::BLANK
 };
 

@@ -1,7 +1,10 @@
 //! `byzlab protocols`.
 
 use anyhow::Result;
-use byzlab_core::{Entry, Registry, Theory, theory::Timing};
+use byzlab_core::{
+    Entry, Registry, Theory,
+    theory::{Slowest, Timing},
+};
 use clap::Args;
 use serde_json::Value;
 
@@ -64,7 +67,11 @@ fn promises(theory: &Theory) -> String {
         variant => format!("With {}", variant.replace('\n', ", ")),
     };
     let latency = match theory.timing {
-        Timing::Rounds { first, last } => format!("commits after {first}, at the last {last}"),
+        Timing::Rounds { first, last } => {
+            let slowest = |slowest: Slowest| format!(" (the slowest block {})", slowest.last);
+            let slowest = theory.slowest.map_or(String::new(), slowest);
+            format!("commits after {first}, at the last {last}{slowest}")
+        }
         Timing::Mined { spacing, confirmations, .. } => {
             format!("commits after `{confirmations}` blocks, one a `{spacing}`")
         }

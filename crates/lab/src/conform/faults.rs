@@ -84,14 +84,14 @@ fn crashes(entry: Entry, theory: &Theory, size: u16, ids: &[u16]) -> Row {
     };
     match (run(), stall) {
         (Err(error), _) => row.failed(&error),
-        (Ok((scenario, outcome)), None) => judged(row, &scenario, &outcome),
+        (Ok((scenario, outcome)), None) => judged(row, theory, &scenario, &outcome),
         (Ok((_, outcome)), Some(_)) if commits_on(&outcome) => row.measured("it goes on", false),
         (Ok(_), Some(_)) => row.measured("commits nothing more", true),
     }
 }
 
-fn judged(row: Row, scenario: &Scenario, outcome: &Outcome) -> Row {
-    match swarm::judge(scenario, outcome) {
+fn judged(row: Row, theory: &Theory, scenario: &Scenario, outcome: &Outcome) -> Row {
+    match swarm::judge(theory, scenario, outcome) {
         Ok(()) => row.measured("safe and live", true),
         Err(what) => row.measured(what, false),
     }
@@ -114,7 +114,7 @@ fn twins(entry: Entry, theory: &Theory, size: u16, faults: u16) -> Row {
     };
     match run() {
         Err(error) => row.failed(&error),
-        Ok((scenario, outcome)) => judged(row, &scenario, &outcome),
+        Ok((scenario, outcome)) => judged(row, theory, &scenario, &outcome),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The good case: how soon, how often and with how many messages an undisturbed committee decides.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use byzlab_core::{
     Batch, BuildError, Digest, Entry, Height, Note, ReplicaId, Span, Theory, Time,
@@ -11,6 +11,8 @@ use byzlab_sim::{Clients, Deed, Delay, Line, Scenario, run_traced};
 
 use super::{Row, alike, in_delays, sizes};
 
+/// How a setting with longer timeouts is called.
+pub(super) const LATE: &str = "timeouts ten times as long";
 /// δ, where nothing else is said.
 pub const DELTA: Span = Span::ms(10);
 /// The committees that are measured, …
@@ -60,13 +62,24 @@ impl Setting {
     pub fn of(size: u16) -> Self {
         Self { size, delta: DELTA, stretch: 1 }
     }
+    /// The same with timeouts ten times as long.
+    pub fn late(self) -> Self {
+        Self { stretch: 10 * self.stretch, ..self }
+    }
+    /// The sum of the spans that these parameters are in this setting.
+    ///
+    /// # Errors
+    /// If one of them is no span.
+    pub fn waits(self, entry: Entry, theory: &Theory, names: &[&str]) -> Result<Span, BuildError> {
+        let resolved = entry.resolve(&self.params(entry, theory)?)?;
+        names.iter().try_fold(Span::ZERO, |sum, name| Ok(sum + theory::span(&resolved, name)?))
+    }
     /// Δ.
     ///
     /// # Errors
     /// If the theory names a parameter that does not exist.
     pub fn bound(self, entry: Entry, theory: &Theory) -> Result<Span, BuildError> {
-        let Some(first) = theory.bounds.first() else { return Ok(Span::ZERO) };
-        theory::span(&entry.resolve(&self.params(entry, theory)?)?, first)
+        self.waits(entry, theory, theory.bounds.get(..1).unwrap_or_default())
     }
     fn params(self, entry: Entry, theory: &Theory) -> Result<toml::Table, BuildError> {
         let mut params = theory.params(theory.ideal)?;
@@ -220,7 +233,7 @@ impl Origins {
 
 /// The rows of the good case.
 pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
-    let Timing::Rounds { first, last } = theory.timing else { return Vec::new() };
+    let Some([first, last]) = Promised::of(theory) else { return Vec::new() };
     let chosen = committees(theory);
     let measured: Result<Vec<Steady>, BuildError> =
         chosen.iter().map(|&size| Setting::of(size).measure(entry, theory)).collect();
@@ -229,7 +242,7 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
         Err(error) => vec![Row::new("decides", &setting).promised("yes").failed(error)],
         Ok(measured) => {
             let bound = Setting::of(chosen[0]).bound(entry, theory).unwrap_or_default();
-            let timed = Timed { theory, delta: DELTA, bound, setting: &setting };
+            let timed = Timed { delta: DELTA, bound, setting: &setting };
             let mut rows = vec![
                 timed.latency("first honest commit", first, measured, |steady| steady.first),
                 timed.latency("last honest commit", last, measured, |steady| steady.last),
@@ -240,14 +253,50 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
         }
     };
     if measured.is_ok() {
-        rows.extend(responsiveness(entry, theory, chosen[0], [first, last]));
+        rows.extend(speed(entry, theory, chosen[0], [first, last]));
     }
     rows
 }
 
+/// What is promised of the block that is committed soonest, and of the one that waits longest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Promised {
+    soonest: Delays,
+    latest: Delays,
+}
+
+impl Promised {
+    /// Of the first and of the last honest commit, if the theory counts rounds.
+    pub(super) fn of(theory: &Theory) -> Option<[Self; 2]> {
+        let Timing::Rounds { first, last } = theory.timing else { return None };
+        let slowest = theory.slowest.map_or([first, last], |slowest| [slowest.first, slowest.last]);
+        let [of_first, of_last] = slowest;
+        Some([Self { soonest: first, latest: of_first }, Self { soonest: last, latest: of_last }])
+    }
+    fn spans(self, delta: Span, bound: Span) -> (Span, Span) {
+        (self.soonest.span(delta, bound), self.latest.span(delta, bound))
+    }
+    /// What was measured, in the promise's units.
+    fn tell(self, (low, high): (Span, Span), delta: Span, bound: Span) -> String {
+        let soonest = in_delays(low, self.soonest, delta, bound);
+        match low == high {
+            true => soonest,
+            false => format!("{soonest} to {}", in_delays(high, self.latest, delta, bound)),
+        }
+    }
+}
+
+impl fmt::Display for Promised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.soonest == self.latest {
+            true => write!(f, "{}", self.soonest),
+            false => write!(f, "{} to {}", self.soonest, self.latest),
+        }
+    }
+}
+
 /// How spans are told.
 struct Timed<'a> {
-    theory: &'a Theory,
     delta: Span,
     bound: Span,
     setting: &'a str,
@@ -257,21 +306,14 @@ impl Timed<'_> {
     fn latency(
         &self,
         promise: &str,
-        promised: Delays,
+        promised: Promised,
         measured: &[Steady],
         of: impl Fn(&Steady) -> (Span, Span),
     ) -> Row {
-        let want = promised.span(self.delta, self.bound);
-        let tell = |span| in_delays(span, promised, self.delta, self.bound);
-        // Of a round of a DAG, some blocks wait for leaders: the soonest is a leader's.
-        let many = self.theory.blocks.text != "1";
-        let good = |(low, high): (Span, Span)| low == want && (many || high == want);
-        let told = |(low, high): (Span, Span)| match low == high {
-            true => tell(low),
-            false => format!("{} to {}", tell(low), tell(high)),
-        };
-        let told: Vec<_> = measured.iter().map(|steady| told(of(steady))).collect();
-        let holds = measured.iter().all(|steady| good(of(steady)));
+        let want = promised.spans(self.delta, self.bound);
+        let tell = |steady| promised.tell(of(steady), self.delta, self.bound);
+        let told: Vec<_> = measured.iter().map(tell).collect();
+        let holds = measured.iter().all(|steady| of(steady) == want);
         let row = Row::new(promise, self.setting).promised(promised.to_string());
         row.measured(alike(&told), holds)
     }
@@ -315,19 +357,14 @@ pub(super) fn per(sum: u64, count: u64) -> String {
 }
 
 /// Whether latency follows δ, and Δ only where it was promised to.
-fn responsiveness(
-    entry: Entry,
-    theory: &Theory,
-    size: u16,
-    [first, last]: [Delays; 2],
-) -> Vec<Row> {
+fn speed(entry: Entry, theory: &Theory, size: u16, promised: [Promised; 2]) -> Vec<Row> {
     let usual = Setting::of(size);
     let half = Setting { delta: Span(DELTA.0 / 2), ..usual };
-    let late = Setting { stretch: 10, ..usual };
     let mut settings = vec![(half, "δ half as long")];
     if !theory.bounds.is_empty() {
-        settings.push((late, "timeouts ten times as long"));
+        settings.push((usual.late(), LATE));
     }
+    let [first, last] = promised;
     let row = |(setting, what): (Setting, &str)| {
         let row = Row::new("latency", format!("n = {size}, {what}"));
         let row = row.promised(format!("{first} and {last}"));
@@ -335,10 +372,10 @@ fn responsiveness(
             (Ok(steady), Ok(bound)) => (steady, bound),
             (Err(error), _) | (_, Err(error)) => return row.failed(&error),
         };
-        let tell = |span, promised| in_delays(span, promised, setting.delta, bound);
-        let told = format!("{} and {}", tell(steady.first.0, first), tell(steady.last.0, last));
-        let want = [first, last].map(|promised| promised.span(setting.delta, bound));
-        row.measured(told, [steady.first.0, steady.last.0] == want)
+        let tell = |spread, promised: Promised| promised.tell(spread, setting.delta, bound);
+        let told = format!("{} and {}", tell(steady.first, first), tell(steady.last, last));
+        let want = promised.map(|promised| promised.spans(setting.delta, bound));
+        row.measured(told, [steady.first, steady.last] == want)
     };
     settings.into_iter().map(row).collect()
 }

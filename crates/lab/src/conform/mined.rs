@@ -2,7 +2,7 @@
 
 use byzlab_core::{
     BuildError, Entry, Note, ReplicaId, Span, Theory, Time,
-    theory::{self, Delays, Timing},
+    theory::{self, Delays, Responsive, Timing, ViewChange},
 };
 use byzlab_sim::{Deed, Delay, Fault, Mining, Scenario, run, run_traced};
 
@@ -44,11 +44,22 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
     let names = Names { spacing, confirmations, difficulty, reach };
     let mines = Mines { entry, theory, names };
     let mut rows = mines.exact();
-    rows.push(mines.intervals());
+    let (intervals, responsive) = mines.intervals();
+    rows.extend([intervals, responsive]);
     rows.push(mines.forks());
+    rows.push(nobody_leads(theory));
     let f = theory.resilience.faults(SPLIT);
     rows.extend([mines.private(f), mines.private(f + 1)]);
     rows
+}
+
+/// Why there is no view change.
+fn nobody_leads(theory: &Theory) -> Row {
+    let why = match theory.view_change {
+        ViewChange::None(why) => format!("none: {why}"),
+        ViewChange::Messages { count, .. } => count.text.into(),
+    };
+    Row::new("view change", "").promised(why).measured("–", true)
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -128,23 +139,37 @@ impl Mines<'_> {
         }
         Ok((slowest, sum, COUNTED))
     }
-    fn intervals(&self) -> Row {
+    /// Blocks come by the spacing, however fast the network is.
+    fn intervals(&self) -> (Row, Row) {
         let row = Row::new("mean interval", format!("n = 4, {BLOCKS} blocks"));
         let row = row.promised(format!("the spacing, ± {:.0} %", 100.0 * MEAN_OFF));
-        let measure = || {
-            let mut scenario = self.scenario(4, SLOW, 1)?;
-            scenario.stop.after = SLOW.times(2 * BLOCKS);
-            scenario.stop.blocks = Some(BLOCKS);
-            run(&scenario, &mut |_| {})
-        };
-        match measure() {
-            Err(error) => row.failed(&error),
-            Ok(outcome) => {
-                let mean = outcome.duration.as_secs_f64() / outcome.committed_blocks.max(1) as f64;
-                let ratio = mean / SLOW.as_secs_f64();
-                row.measured(format!("{ratio:.3} of it"), (ratio - 1.0).abs() <= MEAN_OFF)
+        let responsive = Row::new("optimistic responsiveness", "δ half as long");
+        let responsive = responsive.promised(self.theory.responsive.to_string());
+        let ratio = |mean: Span| mean.as_secs_f64() / SLOW.as_secs_f64();
+        let (usual, half) = match (self.interval(DELTA), self.interval(Span(DELTA.0 / 2))) {
+            (Ok(usual), Ok(half)) => (ratio(usual), ratio(half)),
+            (Err(error), _) | (_, Err(error)) => {
+                return (row.failed(&error), responsive.failed(&error));
             }
-        }
+        };
+        let is = match (half - usual).abs() <= MEAN_OFF {
+            true => Responsive::No,
+            false => Responsive::Always,
+        };
+        let told = format!("{is}: {half:.3} of the spacing");
+        (
+            row.measured(format!("{usual:.3} of it"), (usual - 1.0).abs() <= MEAN_OFF),
+            responsive.measured(told, is == self.theory.responsive),
+        )
+    }
+    /// The mean interval between blocks.
+    fn interval(&self, delta: Span) -> Result<Span, BuildError> {
+        let mut scenario = self.scenario(4, SLOW, 1)?;
+        scenario.network.delay = Delay::Constant(delta);
+        scenario.stop.after = SLOW.times(2 * BLOCKS);
+        scenario.stop.blocks = Some(BLOCKS);
+        let outcome = run(&scenario, &mut |_| {})?;
+        Ok(Span(outcome.duration.0 / outcome.committed_blocks.max(1)))
     }
     /// With x = reach / spacing, x/(1 + x) of the blocks go stale; of n equal miners 1 - 1/n of that,
     /// for nobody forks off from himself.

@@ -5,9 +5,10 @@
 //!
 //! - Latency, period and messages ([`good_case`]): constant δ, free computing, something always
 //!   waits; counted over whole rounds of leaders, exactly.
-//! - Responsiveness: the same with timeouts ten times as long, and with δ half as long.
+//! - Responsiveness ([`responsive`]): the same with timeouts ten times as long, and with δ half as long;
+//!   and how long it takes to commit again once a [crashed](crash) leader is given up.
 //! - View change ([`view_change`]): the leader crashes; messages of the kinds that only a view change
-//!   sends, until the next view is given up or the run ends.
+//!   sends, for the last view given up, and all messages of the crashed one's turn.
 //! - Resilience ([`faults`]): f crashed, f twins: safe and live; f + 1 crashed: a stall; f + 1 that
 //!   lie: a violation, or a stall.
 //! - Work ([`mined`]): intervals and forks by the odds, and private miners.
@@ -25,10 +26,12 @@
 //! }
 //! ```
 
+pub mod crash;
 mod document;
 pub mod faults;
 pub mod good_case;
 pub mod mined;
+pub mod responsive;
 pub mod swarms;
 mod verdict;
 pub mod view_change;
@@ -134,7 +137,9 @@ impl fmt::Display for Sheet {
 pub fn sheet(entry: Entry, theory: &Theory) -> Sheet {
     let kinds: &[fn(Entry, &Theory) -> Vec<Row>] = match theory.timing {
         Timing::Mined { .. } => &[mined::rows],
-        Timing::Rounds { .. } => &[good_case::rows, view_change::rows, faults::rows],
+        Timing::Rounds { .. } => {
+            &[good_case::rows, responsive::rows, view_change::rows, faults::rows]
+        }
     };
     // A protocol under development may assert what does not hold; the rest is measured all the same.
     let measure = |rows: &fn(Entry, &Theory) -> Vec<Row>| {
@@ -149,9 +154,16 @@ pub fn sheet(entry: Entry, theory: &Theory) -> Sheet {
         about: entry.about.into(),
         variant: in_line(theory.variant),
         source: theory.source.into(),
-        remark: theory.remark.into(),
+        remark: remarks(theory),
         rows,
     }
+}
+
+/// The theory's remark, and where the slowest block's latency is from.
+fn remarks(theory: &Theory) -> String {
+    let slowest = theory.slowest.map(|slowest| format!("the slowest block: {}", slowest.source));
+    let remark = (!theory.remark.is_empty()).then(|| theory.remark.to_owned());
+    remark.into_iter().chain(slowest).collect::<Vec<_>>().join("; ")
 }
 
 /// Protocol and variant.

@@ -28,11 +28,14 @@ pub fn run(entry: Entry, theory: &Theory, seed: u64) -> Run {
         Ok(scenario) => scenario,
         Err(error) => return Run { seed, scenario: String::new(), result: Err(error.to_string()) },
     };
-    let told = swarm::InWords(&scenario).to_string();
+    let mut told = swarm::InWords(&scenario).to_string();
+    if !swarm::asks_progress(theory, &scenario) {
+        told += "; agreement alone is asked";
+    }
     // A protocol under development may assert what does not hold; other seeds need not care.
     let run = AssertUnwindSafe(|| byzlab_sim::run(&scenario, &mut |_| {}));
     let result = match catch_unwind(run) {
-        Ok(Ok(outcome)) => swarm::judge(&scenario, &outcome),
+        Ok(Ok(outcome)) => swarm::judge(theory, &scenario, &outcome),
         Ok(Err(error)) => Err(error.to_string()),
         Err(panic) => Err(format!("it panicked: {}", said(&*panic))),
     };

@@ -4,7 +4,8 @@
 //! with its proposal, a δ later.
 
 use byzlab_core::theory::{
-    Delays, Formula, Resilience, Responsive, Stall, Theory, Timing, ViewChange, longest_live_run,
+    Delays, Formula, Recovery, Resilience, Responsive, Stall, Theory, Timing, ViewChange,
+    longest_live_run,
 };
 
 /// What all have in common.
@@ -58,6 +59,10 @@ const LINEAR: ViewChange = ViewChange::Messages {
     carrying: "one certificate each",
 };
 
+/// What the whole turn costs: the new-views of the view before, to the crashed leader alone and then to
+/// all, and those of its own view.
+const LINEAR_TURN: Formula = Formula { text: "n² − 2", of: |n| n * n - 2 };
+
 const TO_ALL: ViewChange = ViewChange::Messages {
     kinds: &["timeout"],
     // From each of the n - 1 that are up.
@@ -69,24 +74,37 @@ const TO_ALL: ViewChange = ViewChange::Messages {
 pub const HOTSTUFF: &[Theory] = &[Theory {
     source: "Yin et al. 2019, §5",
     timing: Timing::rounds(Delays::delta(6), Delays::delta(7)),
+    recovery: Some(Recovery { delays: Delays::delta(7), waits: &[] }),
     view_change: LINEAR,
+    turn: Some(LINEAR_TURN),
     stalls: &[THREE_CHAIN_STALL, TWO_CHAIN_STALL, DOUBLE_STALL, FIXED_STALL],
     ..FAMILY
 }];
 
 const TWO_CHAIN: Theory = Theory {
     timing: Timing::rounds(Delays::delta(4), Delays::delta(5)),
+    // New-views, or timeouts, and a block as always: to its first commit.
+    recovery: Some(Recovery { delays: Delays::delta(5), waits: &[] }),
     stalls: &[TWO_CHAIN_STALL, THREE_CHAIN_STALL, DOUBLE_STALL, FIXED_STALL],
     ..FAMILY
 };
 
 /// Jalalzai et al. 2020.
-pub const FAST_HOTSTUFF: &[Theory] =
-    &[Theory { source: "Jalalzai et al. 2020", view_change: LINEAR, ..TWO_CHAIN }];
+pub const FAST_HOTSTUFF: &[Theory] = &[Theory {
+    source: "Jalalzai et al. 2020",
+    view_change: LINEAR,
+    turn: Some(LINEAR_TURN),
+    ..TWO_CHAIN
+}];
 
 /// Gelashvili et al. 2022.
-pub const JOLTEON: &[Theory] =
-    &[Theory { source: "Gelashvili et al. 2022", view_change: TO_ALL, ..TWO_CHAIN }];
+pub const JOLTEON: &[Theory] = &[Theory {
+    source: "Gelashvili et al. 2022",
+    view_change: TO_ALL,
+    // The view before and its own.
+    turn: Some(Formula { text: "2(n − 1)²", of: |n| 2 * (n - 1) * (n - 1) }),
+    ..TWO_CHAIN
+}];
 
 /// Malkhi & Nayak 2023.
 pub const HOTSTUFF_2: &[Theory] = &[Theory {
@@ -97,7 +115,10 @@ pub const HOTSTUFF_2: &[Theory] = &[Theory {
     // Proposal with the decision of the view before, votes, certificate, votes for that.
     messages: Formula { text: "4(n − 1)", of: |n| 4 * (n - 1) },
     responsive: Responsive::GoodCase,
+    // The leader of a view that no decision came before waits Δ for a higher lock.
+    recovery: Some(Recovery { delays: Delays::delta(5), waits: &["leader_wait"] }),
     view_change: LINEAR,
+    turn: Some(LINEAR_TURN),
     stalls: &[DOUBLE_STALL, TWO_CHAIN_STALL, THREE_CHAIN_STALL, FIXED_STALL],
     remark: "n − 1 more for a last block, whose decision comes with a blank",
     ..FAMILY

@@ -1,6 +1,8 @@
 //! What PBFT promises; `byzlab conform pbft` holds it to this.
 
-use byzlab_core::theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange};
+use byzlab_core::theory::{
+    Delays, Formula, Recovery, Resilience, Responsive, Theory, Timing, ViewChange,
+};
 
 /// Castro & Liskov 1999, §4.2 and §4.4.
 pub const THEORY: &[Theory] = &[Theory {
@@ -15,12 +17,15 @@ pub const THEORY: &[Theory] = &[Theory {
     apart: &["checkpoint", "stable", "status"],
     resilience: Resilience::byzantine(3),
     responsive: Responsive::Always,
+    // View changes, the new view with its pre-prepares, prepares, commits.
+    recovery: Some(Recovery { delays: Delays::delta(4), waits: &[] }),
     view_change: ViewChange::Messages {
         kinds: &["view-change", "new-view"],
         // From each of n - 1, and one NEW-VIEW.
         count: Formula { text: "n(n − 1)", of: |n| n * (n - 1) },
         carrying: "O(n) claims each, O(n²) in the NEW-VIEW",
     },
+    turn: Some(Formula { text: "n(n − 1)", of: |n| n * (n - 1) }),
     remark: "one height at a time; `in_flight` heights at once share the three delays",
     ..Theory::BLANK
 }];

@@ -39,7 +39,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Effects, Height, Input, Invalid,
     Protocol, Recipients, ReplicaId, Saved, Seat, Span, Time, View,
-    theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
+    theory::{Delays, Formula, Recovery, Resilience, Responsive, Theory, Timing, ViewChange},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -292,12 +292,15 @@ pub const THEORY: &[Theory] = &[Theory {
     apart: &["heartbeat", "heartbeat-ack", "ledger"],
     resilience: Resilience::crash(2),
     responsive: Responsive::Always,
+    // Asked and elected; the first entry of the new term and its answers.
+    recovery: Some(Recovery { delays: Delays::delta(4), waits: &[] }),
     view_change: ViewChange::Messages {
         kinds: &["request-vote", "vote"],
         // A candidate asks n - 1, of whom one is down.
         count: Formula { text: "2n − 3", of: |n| 2 * n - 3 },
         carrying: "",
     },
+    turn: Some(Formula { text: "2n − 3", of: |n| 2 * n - 3 }),
     remark: "crashes only; one client reply is believed",
     ..Theory::BLANK
 }];

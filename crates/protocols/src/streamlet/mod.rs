@@ -43,7 +43,7 @@ use byzlab_core::{
     Batch, BatchLimit, Block, BuildError, Claim, Committee, Digest, Effects, Height, Input,
     Invalid, Protocol, Saved, Seat, Span, Time, View,
     block::Head,
-    theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange},
+    theory::{Delays, Formula, Recovery, Resilience, Responsive, Theory, Timing, ViewChange},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -272,7 +272,11 @@ const QUIET: Theory = Theory {
     apart: &["status", "notarization"],
     resilience: Resilience::byzantine(3),
     responsive: Responsive::No,
+    // The crashed leader's epoch and the two that begin three consecutive ones, of 2Δ each, and the votes
+    // of the third.
+    recovery: Some(Recovery { delays: Delays::delta(2).and_bound(6), waits: &[] }),
     view_change: ViewChange::None("an epoch ends by the clock"),
+    turn: Some(Formula { text: "0", of: |_| 0 }),
     remark: "three epochs of 2Δ from the first block of three to the end of the third; in a steady \
              run each block is the second of three",
     ..Theory::BLANK

@@ -1,6 +1,8 @@
 //! What Tendermint promises.
 
-use byzlab_core::theory::{Delays, Formula, Resilience, Responsive, Theory, Timing, ViewChange};
+use byzlab_core::theory::{
+    Delays, Formula, Recovery, Resilience, Responsive, Theory, Timing, ViewChange,
+};
 
 /// The paper's Algorithm 1 in rounds that last as long as they take.
 pub const THEORY: &[Theory] = &[Theory {
@@ -14,7 +16,11 @@ pub const THEORY: &[Theory] = &[Theory {
     apart: &["status"],
     resilience: Resilience::byzantine(3),
     responsive: Responsive::GoodCase,
+    // Two rounds of votes for nil, the wait of l. 47, and a round as always.
+    recovery: Some(Recovery { delays: Delays::delta(5), waits: &["vote_timeout"] }),
     view_change: ViewChange::None("a round that fails is followed by the next"),
+    // Prevotes and precommits for nil of n - 1, to all.
+    turn: Some(Formula { text: "2(n − 1)²", of: |n| 2 * (n - 1) * (n - 1) }),
     remark: "after a round that failed, the next one waits for its vote timeout before it moves on",
     ..Theory::BLANK
 }];
