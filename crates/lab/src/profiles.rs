@@ -137,13 +137,20 @@ fn read(path: &Path) -> Result<Profile, String> {
     #[derive(serde::Deserialize)]
     struct Recorded {
         profile: Profile,
+        widest: Option<u64>,
     }
     let cannot = |why: String| format!("cannot read the profile {}: {why}", path.display());
     let file = fs::File::open(path).map_err(|e| cannot(e.to_string()))?;
     let mut text = String::new();
     file.take(BYTES_MAX).read_to_string(&mut text).map_err(|e| cannot(e.to_string()))?;
     let recorded: Recorded = serde_json::from_str(&text).map_err(|e| cannot(e.to_string()))?;
-    Ok(recorded.profile)
+    match recorded.widest {
+        None => Ok(recorded.profile),
+        Some(widest) => Err(cannot(format!(
+            "its costs come from calls of at most {widest} items, which say nothing of wider ones; \
+             record it without --widest"
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -314,9 +314,16 @@ fn accel_without_an_adapter() {
     );
     assert!(report["gpu"].is_null() && report["cpu"]["compared"].as_u64() > Some(1_000));
     assert!(report["profile"]["cpu"]["nonces"]["item_ps"].as_u64() > Some(0));
-    // What was recorded can be charged, and the results do without the file.
+    // Costs from calls of four items are none to charge.
     fs::write(dir.path().join("tiny.toml"), TINY).unwrap();
     let charged = ["run", "tiny.toml", "--set", "accelerator.model=here.json", "--out", "r"];
+    let output = on_machine(&dir, &charged, false);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("at most 4 items"), "{}", stderr(&output));
+    // What was recorded without a bound can be charged, and the results do without the file.
+    assert!(text.contains("\"widest\": 4,"), "{text}");
+    let unbounded = text.replace("\"widest\": 4,", "\"widest\": null,");
+    fs::write(dir.path().join("here.json"), unbounded).unwrap();
     let output = on_machine(&dir, &charged, false);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     let records = timeless(&dir.path().join("r"));

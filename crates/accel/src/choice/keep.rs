@@ -26,7 +26,7 @@ pub struct Identity {
     pub driver: String,
     /// What computes on the CPU's side.
     pub cpu: String,
-    /// A digest of the kernels' text, and this crate's version.
+    /// This crate's version and build, the adapter's integers, and a digest of every kernel's text.
     pub kernels: String,
 }
 

@@ -6,7 +6,7 @@ use byzlab_core::{Accelerator, Cost, Costs, Work};
 
 use super::{
     clock::Clock,
-    fit::{Point, fit},
+    fit::{Point, fit, share},
     sample::{LONG, SHORT, Samples},
 };
 
@@ -14,6 +14,8 @@ use super::{
 const CALL_MAX: Duration = Duration::from_millis(250);
 /// Sizes grow until a call takes so many times as long as the smallest: then the slope shows.
 const RISE: u64 = 4;
+/// How often a kind of work is measured until its costs make sense.
+const TRIES: usize = 3;
 /// At least so many sizes.
 const SIZES_MIN: usize = 4;
 
@@ -61,6 +63,8 @@ fn sizes(work: Work) -> &'static [u64] {
     }
 }
 
+/// What one kind of work costs. Where noise leaves no cost that makes sense, it is measured again, and at last
+/// told from shares alone.
 fn cost(
     work: Work,
     accelerator: &dyn Accelerator,
@@ -68,6 +72,25 @@ fn cost(
     samples: &mut Samples,
     widest: u64,
 ) -> Result<Cost, String> {
+    let mut last = Vec::new();
+    for _ in 0..TRIES {
+        let (points, long) = points(work, accelerator, clock, samples, widest)?;
+        if let Some(cost) = fit(&points, long) {
+            return Ok(cost);
+        }
+        last = points;
+    }
+    Ok(share(&last))
+}
+
+/// What calls of growing sizes take, and one with long items.
+fn points(
+    work: Work,
+    accelerator: &dyn Accelerator,
+    clock: &dyn Clock,
+    samples: &mut Samples,
+    widest: u64,
+) -> Result<(Vec<Point>, Option<Point>), String> {
     let mut points: Vec<Point> = Vec::new();
     for &items in sizes(work).iter().filter(|&&items| items <= widest.max(1)) {
         let width = median_of(3, work, items, false, accelerator, clock, samples)?;
@@ -91,7 +114,7 @@ fn cost(
             Some(Point { items, bytes: width.bytes, ns: width.time.as_nanos() as u64 })
         }
     };
-    Ok(fit(&points, long))
+    Ok((points, long))
 }
 
 /// Does `items` items of one kind of work `1 + runs` times, fewer where they take long, but twice at

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use byzlab_core::{Accelerator, Profile, crypto::sha256_of};
+use byzlab_core::{Accelerator, Profile};
 
 use super::{
     clock::WallClock,
@@ -210,14 +210,13 @@ impl Devices {
 /// What a profile of these two is kept under.
 fn identity(gpu: &Gpu, cpu: &Cpu) -> Identity {
     let info = gpu.info();
-    let texts: Vec<&[u8]> = shaders::ALL.iter().map(|shader| shader.text.as_bytes()).collect();
     // A debug build's CPU side says nothing about a release build's.
     let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    let kernels = &sha256_of(&texts).to_string()[..16];
+    let (kernels, limbs) = (shaders::fingerprint(), info.limbs);
     Identity {
         adapter: info.name,
         driver: format!("{}, {}", info.backend, info.driver),
         cpu: cpu.name(),
-        kernels: format!("{} {build} {kernels}", env!("CARGO_PKG_VERSION")),
+        kernels: format!("{} {build} {limbs:?} {kernels}", env!("CARGO_PKG_VERSION")),
     }
 }

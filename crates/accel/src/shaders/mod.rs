@@ -26,6 +26,8 @@ mod terms;
 
 use std::fmt::Write;
 
+use byzlab_core::crypto::sha256_of;
+
 /// A kernel's text.
 #[derive(Clone, Copy, Debug)]
 pub struct Shader {
@@ -41,6 +43,26 @@ pub struct Shader {
 
 /// Every kernel, by the name of its file.
 pub const ALL: &[Shader] = &[sha256::MESSAGES, sha256::NODES, sha256::NONCES];
+
+/// Every file that kernels are made of, and its text.
+fn texts() -> Vec<(&'static str, &'static str)> {
+    let whole = ALL.iter().map(|shader| (shader.file, shader.text));
+    let parts = ed25519::GENERATED.into_iter().map(|part| (part.file, part.text));
+    whole.chain(parts).chain(ed25519::WRITTEN).collect()
+}
+
+/// A name for these kernels as they are: another when a letter of any differs.
+pub(crate) fn fingerprint() -> String {
+    digest(&texts())
+}
+
+fn digest(texts: &[(&str, &str)]) -> String {
+    let each =
+        texts.iter().map(|(file, text)| sha256_of(&[file.as_bytes(), b"\n", text.as_bytes()]));
+    let each: Vec<_> = each.collect();
+    let all: Vec<&[u8]> = each.iter().map(|digest| &digest.0[..]).collect();
+    sha256_of(&all).to_string()[..16].to_owned()
+}
 
 /// The invocations of a workgroup of every kernel: what its `override WORKGROUP` is set to.
 pub const WORKGROUP: u32 = 64;
@@ -111,11 +133,23 @@ mod tests {
             .filter(|name| name.ends_with(".wgsl"))
             .collect();
         found.sort();
-        let mut listed: Vec<_> = ALL.iter().map(|shader| shader.file).collect();
-        listed.extend(ed25519::GENERATED.map(|part| part.file));
-        listed.extend(ed25519::WRITTEN.map(|(file, _)| file));
+        let mut listed: Vec<_> = texts().into_iter().map(|(file, _)| file).collect();
         listed.sort_unstable();
         assert_eq!(found, listed);
+    }
+
+    /// Costs are kept under the fingerprint, so another text of any kernel must have another.
+    #[test]
+    fn every_text_counts() {
+        let texts = texts();
+        assert_eq!(digest(&texts), fingerprint());
+        for at in 0..texts.len() {
+            let (file, text) = texts[at];
+            let other = format!("{text} ");
+            let mut changed = texts.clone();
+            changed[at].1 = &other;
+            assert_ne!(digest(&changed), fingerprint(), "{file}");
+        }
     }
 
     /// Every kernel is valid for a device without any optional feature, or with 64-bit integers alone

@@ -61,7 +61,8 @@ pub(super) struct Arguments {
     /// Times every kind of work at every width, CPU beside GPU
     #[arg(long)]
     bench: bool,
-    /// The widest call that is timed [default: 65536]; costs measured with a bound are not kept
+    /// The widest call that is timed [default: 65536]; costs measured with a bound are not
+    /// kept, and no simulation takes them as a model
     #[arg(long, value_name = "ITEMS", value_parser = clap::value_parser!(u64).range(1..=1 << 26))]
     widest: Option<u64>,
     /// Measures costs anew though they are kept from before
@@ -154,6 +155,10 @@ fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -
         None => (alone(&cpu, arguments.widest)?, Vec::new()),
     };
     report.notes = said;
+    report.widest = arguments.widest;
+    report.notes.extend(arguments.widest.map(|widest| {
+        format!("costs from calls of at most {widest} items: no model for a simulation")
+    }));
     report.crossovers = crossovers(&profile);
     report.profile = Some(profile);
     if arguments.bench {

@@ -32,6 +32,8 @@ pub(super) struct Report {
     pub gpu_u32: Option<Checked>,
     /// What work costs: what a simulation can charge.
     pub profile: Option<Profile>,
+    /// The bound on the calls that costs come from. With one, they are of no use to a simulation.
+    pub widest: Option<u64>,
     pub crossovers: Vec<Crossover>,
     pub bench: Vec<Row>,
     pub limits: Vec<Limit>,
