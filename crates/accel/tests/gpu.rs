@@ -10,12 +10,11 @@ use std::{
 use bytes::Bytes;
 use byzlab_accel::{
     Cpu,
-    choice::{Routed, WallClock},
     gpu::{Error, Fault, Gpu, Kind, MESSAGE_MAX, Options, Select, adapters, testing},
 };
 use byzlab_core::{
-    Accelerator, Batch, Claim, Committee, Cost, Costs, Digest, Profile, Puzzle, Reference, Scheme,
-    Seal, Signer, Target, Task, Transaction, Work, usage::Done,
+    Accelerator, Batch, Claim, Committee, Digest, Puzzle, Reference, Scheme, Seal, Signer, Target,
+    Transaction,
 };
 use proptest::{
     collection::vec,
@@ -245,85 +244,6 @@ fn a_liar_is_found_out() {
         case(&gpu);
         assert_eq!(gpu.stats().batches, batches, "it is not asked again");
         assert!(gpu.stats().fallbacks > 0);
-    }
-}
-
-/// What routes everything to the GPU by itself: by its costs, or without asking.
-fn routed(gpu: Arc<Gpu>, by_cost: bool) -> Routed {
-    let all = |cost: Cost| {
-        let mut costs = Costs::default();
-        Work::ALL.into_iter().for_each(|work| *costs.of_mut(work) = cost);
-        costs
-    };
-    let dear = all(Cost { start_ns: 1 << 40, item_ps: 1, ..Cost::default() });
-    let cheap = all(Cost { start_ns: 1, item_ps: 1, ..Cost::default() });
-    let profile = Profile { about: "made up".into(), cpu: dear, gpu: Some(cheap) };
-    let (cpu, clock) = (gpu.cpu().clone(), Box::new(WallClock::default()));
-    match by_cost {
-        true => Routed::new(cpu, gpu, &profile, clock),
-        false => Routed::only(cpu, gpu, clock),
-    }
-}
-
-/// A liar that rejects what holds is found out by the first false root, whoever chose it, and also where
-/// nobody speaks of a claim.
-#[test]
-fn a_rejected_root_is_computed_again() {
-    let batch = batch_of(100);
-    // Roots are computed again one in so many: the first by the self-test.
-    for (by_cost, as_claim) in [(true, true), (false, true), (true, false)] {
-        let Some(gpu) = open(Options::default()) else { return };
-        let gpu = Arc::new(gpu);
-        let routed = routed(gpu.clone(), by_cost);
-        gpu.inject(Fault::Lie);
-        if as_claim {
-            assert_eq!(routed.check(&[Claim::Root(batch.clone())]), [true]);
-        } else {
-            assert!(batch.root_holds(&routed));
-        }
-        assert!(matches!(gpu.failure(), Some(Error::Wrong(_))), "{:?}", gpu.failure());
-        assert_eq!(routed.usage().mismatches, 1, "by cost: {by_cost}, as a claim: {as_claim}");
-    }
-}
-
-/// What the CPU did is the CPU's, whoever was asked: what it took over, what is never the GPU's; and a search
-/// counts the nonces that it tried.
-#[test]
-fn work_is_counted_where_it_is_done() {
-    for by_cost in [true, false] {
-        // A lost device is let lie for long: it stays lost.
-        let pause = Some(Duration::from_secs(3_600));
-        let Some(gpu) = open(Options { pause, ..Options::default() }) else { return };
-        let gpu = Arc::new(gpu);
-        let routed = routed(gpu.clone(), by_cost);
-        assert_eq!(routed.usage().gpu.all(), Done::default(), "the self-test is none of its work");
-        let solved = routed.search(&puzzle(8), 0..1 << 30).unwrap();
-        let mut claims = signed().to_vec();
-        claims.extend([Claim::Work(solved.clone()), Claim::Root(batch_of(3))]);
-        assert_eq!(routed.check(&claims), [true, false, true, true]);
-        let usage = routed.usage();
-        let done = |calls, items| Done { calls, items };
-        assert_eq!(usage.gpu.of(Task::Nonces), done(1, u64::from(solved.nonce) + 1));
-        assert_eq!(usage.gpu.of(Task::Signatures), done(1, 2));
-        assert_eq!(usage.gpu.of(Task::Merkle), done(1, 3));
-        assert_eq!((usage.cpu.all(), usage.cpu.of(Task::Seals)), (done(1, 1), done(1, 1)));
-        assert!(usage.has_gpu && usage.gpu_ns > 0);
-        // From here on the CPU does everything.
-        gpu.inject(Fault::Lose);
-        let messages = messages(100);
-        assert_eq!(routed.hash_many(&views(&messages)), Reference.hash_many(&views(&messages)));
-        assert_eq!(routed.check(&signed()), [true, false]);
-        let usage = routed.usage().since(usage);
-        assert_eq!(usage.gpu.all(), Done::default());
-        assert_eq!(usage.cpu.of(Task::Hashes), done(1, 100));
-        assert_eq!(usage.cpu.of(Task::Signatures), done(1, 2));
-        assert_eq!(usage.taken_over.of(Task::Hashes), done(1, 100), "it was tried");
-        let tried = if by_cost { Done::default() } else { done(1, 2) };
-        assert_eq!(
-            usage.taken_over.of(Task::Signatures),
-            tried,
-            "by cost, a lost one is not asked"
-        );
     }
 }
 

@@ -35,6 +35,9 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     fn may_wait(&self) -> bool {
         false
     }
+    /// Says that much will be signed by [`sign_many`](Self::sign_many), before anyone waits for it: what must be
+    /// compiled for that is. Changes no answer.
+    fn expect_signing(&self) {}
     /// Says that much will be signed by `keys`: a committee's. Changes no answer, only how soon it comes.
     fn expect_keys(&self, _keys: &[PublicKey]) {}
     /// What was done so far; [`Reference`] and the like count nothing.

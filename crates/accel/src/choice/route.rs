@@ -267,6 +267,11 @@ impl Accelerator for Routed {
         true
     }
 
+    fn expect_signing(&self) {
+        // By name: one call to warm it up would be so small that the CPU did it.
+        self.gpu.expect_signing();
+    }
+
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         self.gpu.expect_keys(keys);

@@ -279,6 +279,11 @@ impl Accelerator for Gpu {
         true
     }
 
+    fn expect_signing(&self) {
+        // A device that fails here tells so at the next call.
+        let _ = self.opened().try_expect_signing();
+    }
+
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         // A device that fails here tells so at the next call.

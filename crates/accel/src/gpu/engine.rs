@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread,
@@ -39,6 +39,9 @@ pub struct Options {
     pub patience: Option<Duration>,
     /// How long to let a device lie after it was lost, before it is opened again; a second if not said.
     pub pause: Option<Duration>,
+    /// A fault that it has from the start, for tests of what comes after.
+    #[doc(hidden)]
+    pub fault: Option<Fault>,
 }
 
 /// An opened device. [`Program`](super::Program)s run on it.
@@ -93,7 +96,9 @@ impl Engine {
     /// # Errors
     /// When it is not there any more, or its driver refuses.
     pub fn again(&self) -> Result<Arc<Self>, Error> {
-        Self::counting(&self.adapter.again()?, self.options, self.counters.clone())
+        let fault = *locked(&self.health.fault_of_the_next);
+        let options = Options { fault, ..self.options };
+        Self::counting(&self.adapter.again()?, options, self.counters.clone())
     }
     fn counting(
         adapter: &Adapter,
@@ -128,7 +133,7 @@ impl Engine {
             .map_err(|e| Error::Open(format!("no thread to wait for it: {e}")))?;
         let software = adapter.kind == Kind::Software;
         let suits = if software { PATIENCE_SOFTWARE } else { PATIENCE };
-        Ok(Arc::new(Self {
+        let engine = Arc::new(Self {
             device,
             queue,
             health,
@@ -138,7 +143,9 @@ impl Engine {
             patience: options.patience.unwrap_or(suits),
             submissions: Some(submissions),
             waiter: Some(waiter),
-        }))
+        });
+        options.fault.into_iter().for_each(|fault| engine.inject(fault));
+        Ok(engine)
     }
     /// What was opened.
     pub fn adapter(&self) -> &Adapter {
@@ -193,6 +200,11 @@ impl Engine {
             self.health.fail(Error::Lost("the thread that waits for it has ended".into()));
         }
     }
+    /// A buffer, which is counted: calls are to do without.
+    pub(super) fn make_buffer(&self, what: &wgpu::BufferDescriptor) -> wgpu::Buffer {
+        self.counters.buffers.fetch_add(1, Ordering::Relaxed);
+        self.device.create_buffer(what)
+    }
     /// What `make` makes, or the rule it breaks.
     pub(super) fn in_scope<T>(&self, make: impl FnOnce() -> T) -> Result<T, Error> {
         let scopes = [
@@ -222,7 +234,10 @@ impl Engine {
     pub fn inject(&self, fault: Fault) {
         match fault {
             Fault::Lose => self.device.destroy(),
-            Fault::Lie => self.health.lies.store(true, Ordering::Release),
+            Fault::Lie | Fault::Accept => {
+                *locked(&self.health.lie) = Some(fault);
+            }
+            Fault::LieAgain => *locked(&self.health.fault_of_the_next) = Some(Fault::Lie),
             Fault::Stall => *locked(&self.health.stalled) = true,
             Fault::Resume => {
                 *locked(&self.health.stalled) = false;
@@ -234,12 +249,16 @@ impl Engine {
 
 /// What a test can do to a device.
 #[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// It is lost.
     Lose,
     /// Its answers are wrong from now on, by a bit in every word.
     Lie,
+    /// Every verdict is that the signature holds.
+    Accept,
+    /// It lies once it was lost and is opened again.
+    LieAgain,
     /// Its answers do not arrive.
     Stall,
     /// They do again.
@@ -255,7 +274,9 @@ pub(super) struct Health {
     pub(super) waiting: AtomicU64,
     /// Those of them that were given up.
     pub(super) late: AtomicUsize,
-    pub(super) lies: AtomicBool,
+    /// In which way it lies, if it does.
+    lie: Mutex<Option<Fault>>,
+    fault_of_the_next: Mutex<Option<Fault>>,
     stalled: Mutex<bool>,
     resumed: Condvar,
 }
@@ -267,6 +288,10 @@ impl Health {
     }
     pub(super) fn failure(&self) -> Option<&Error> {
         self.failure.get()
+    }
+    /// In which way it lies, for tests.
+    pub(super) fn lie(&self) -> Option<Fault> {
+        *locked(&self.lie)
     }
 }
 

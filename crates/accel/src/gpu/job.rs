@@ -51,6 +51,24 @@ pub struct Spec<'a> {
     pub buffers: &'a [(&'static str, Role)],
     /// Its kernels. Each may use any of the buffers.
     pub kernels: &'a [Kernel<'a>],
+    /// What there is room for from the start: a batch within it makes no buffer.
+    pub room: Room<'a>,
+}
+
+/// The bytes of a batch, for which buffers are made with a program.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Room<'a> {
+    /// Of each buffer, in the order of [`Spec::buffers`]; none where not said.
+    pub sizes: &'a [u64],
+    /// Of what comes back.
+    pub back: u64,
+}
+
+impl Room<'_> {
+    /// The sizes of `count` buffers.
+    pub(super) fn sizes(&self, count: usize) -> Vec<u64> {
+        (0..count).map(|buffer| self.sizes.get(buffer).copied().unwrap_or(0)).collect()
+    }
 }
 
 /// One dispatch of a batch. Passes run one after another: each sees what those before it wrote.

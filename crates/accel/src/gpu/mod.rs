@@ -7,7 +7,7 @@
 //! cuts its work into batches:
 //!
 //! ```text
-//!            Program::new(&engine, &Spec { name, buffers, kernels })        once: compiled and warmed
+//!            Program::new(&engine, &Spec { name, buffers, kernels, room })  once: compiled and warmed
 //!  caller ─► room() ─► submit(room, &Job { sizes, passes, wanted }, fill) ─► Ticket
 //!            ▲             fill: parameters and input, straight into staging
 //!            │         device: staging ═► input buffers, one dispatch a pass, wanted regions ═► readback
@@ -16,9 +16,11 @@
 //!
 //! - **Buffers.** Binding 0 of group 0 is `var<uniform>`: up to [`PARAMS_MAX`] words that differ from pass
 //!   to pass. From binding 1 on stand the buffers of the [`Spec`], whose [`Role`] says who writes them. They
-//!   grow to the next power of two when a batch needs more, and never shrink: after the first batches of a
-//!   size, a call makes no buffer. Device buffers exist once a program, as the queue runs one submission
-//!   after another; what host and device share exists [`IN_FLIGHT`] times.
+//!   are made with the program, for the [`Room`] that it asks for; when a batch needs more they grow to the next
+//!   power of two, and never shrink. So a batch within that room, or no larger than those before it, makes no
+//!   buffer ([`Stats::buffers`] counts them); the lists that describe it to the driver are made for each. Device
+//!   buffers exist once a program, as the queue runs one submission after another; what host and device share
+//!   exists [`IN_FLIGHT`] times, and each grows by itself.
 //! - **Passes.** A [`Job`] is a list of dispatches in one submission, each of one kernel with its own
 //!   parameters; a pass sees what those before it wrote. A whole Merkle tree is one job.
 //! - **Kernels** get a grid of two dimensions, whole workgroups: invocation `id.x + id.y * groups.x *
@@ -57,7 +59,7 @@ pub use accelerator::{Gpu, Info};
 pub use adapter::{Adapter, Kind, Select, adapters, select};
 pub use engine::{Engine, Fault, Options};
 pub use error::Error;
-pub use job::{Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Region, Role, Spec};
+pub use job::{Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Region, Role, Room, Spec};
 pub use program::{Program, in_turn};
 pub use ring::{Answer, IN_FLIGHT, Lent, Ticket};
 pub use sha256::MESSAGE_MAX;

@@ -5,7 +5,7 @@ use std::{iter, sync::Arc};
 use super::{
     engine::Engine,
     error::Error,
-    job::{Job, Kernel, Pass, Region, Role, Spec},
+    job::{Job, Kernel, Pass, Region, Role, Room, Spec},
     program::{Program, in_turn},
 };
 use crate::{
@@ -36,6 +36,7 @@ impl Searcher {
             name: "nonces",
             buffers: &[("found", Role::Work { zeroed: true })],
             kernels: &[Kernel::new(NONCES.text, "nonces", WORKGROUP)],
+            room: Room { sizes: &[4], back: 4 },
         };
         let software = engine.adapter().kind == Kind::Software;
         let slice_max = if software { SLICE_MAX_SOFTWARE } else { SLICE_MAX };

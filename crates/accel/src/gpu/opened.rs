@@ -74,6 +74,9 @@ impl Opened {
         let limbs = Some(self.verifier.limbs());
         let opened = Self::with(self.engine.again()?, limbs, self.cpu.clone(), pause)?;
         opened.verifier.load_keys(&self.verifier.known_keys())?;
+        if locked(&self.pen).is_some() {
+            opened.try_expect_signing()?;
+        }
         Ok(opened)
     }
     fn with(
@@ -193,7 +196,8 @@ impl Opened {
         Ok(verdicts)
     }
 
-    /// Each statement signed by the signer beside it, by the device or not at all. The first call compiles.
+    /// Each statement signed by the signer beside it, by the device or not at all. The first call compiles, if
+    /// [none was expected](Self::try_expect_signing).
     ///
     /// # Errors
     /// When it gives no answer, or a wrong one.
@@ -210,6 +214,15 @@ impl Opened {
             self.recheck(signatures[at] == signer.sign(statement), "a signature made")?;
         }
         Ok(signatures)
+    }
+
+    /// Compiles what signs, if that has not been done.
+    ///
+    /// # Errors
+    /// When it fails, or signs wrongly.
+    pub fn try_expect_signing(&self) -> Result<(), Error> {
+        self.ready()?;
+        self.pen().map(drop)
     }
 
     /// What signs: made and held against the CPU when it is first asked for, as few need it.
@@ -293,10 +306,13 @@ impl Opened {
         }
         Err(self.wrong(format!("{what} is not the CPU's")))
     }
-    /// Ends the use of the adapter, for good.
+    /// Counts a wrong answer, and ends the use of the adapter, for good.
     pub(super) fn wrong(&self, what: String) -> Error {
         self.engine.counters.mismatches.fetch_add(1, Relaxed);
-        let wrong = Error::Wrong(what);
+        self.give_up(Error::Wrong(what))
+    }
+    /// Ends the use of the adapter for what another opening of it got wrong, where that was counted.
+    pub(super) fn give_up(&self, wrong: Error) -> Error {
         tracing::error!(adapter = %self.engine.adapter(), "{wrong}; it is not used any more");
         self.wrong.get_or_init(|| wrong).clone()
     }
@@ -317,9 +333,11 @@ mod tests {
         let first = Opened::on(&adapter, Options::default(), cpu).unwrap();
         let signer = Signer::seeded(Scheme::Ed25519, 9, "replica/0");
         first.try_expect_keys(&[signer.public()]).unwrap();
+        first.try_expect_signing().unwrap();
         first.engine.inject(Fault::Lose);
         let again = first.again(Duration::ZERO).unwrap();
         assert!(again.verifier.known_keys().contains(&signer.public()));
+        assert!(locked(&again.pen).is_some(), "what signed before is ready to sign");
         let item = Item { by: signer.public(), statement: b"x", signature: signer.sign(b"x") };
         assert_eq!(again.try_signatures(&[item]), Ok(vec![true]));
     }

@@ -16,6 +16,10 @@ use super::{
 /// Bytes from the parameters of one pass to those of the next: what every adapter accepts as the
 /// alignment of a dynamic offset.
 const PARAMS_STRIDE: u64 = 256;
+/// Passes of a batch for which a slot has room from the start: those of a tree of 64 k leaves.
+const SLOT_PASSES: usize = 17;
+/// The least bytes of a buffer.
+const ROOM_MIN: u64 = 1 << 10;
 /// How long a driver may take to compile a program's kernels on their first run.
 const WARM_UP: Duration = Duration::from_secs(120);
 
@@ -92,15 +96,20 @@ impl Program {
             (pipeline, kernel.workgroup)
         });
         let kernels = kernels.collect();
-        let params = device.create_buffer(&wgpu::BufferDescriptor {
+        let params = engine.make_buffer(&wgpu::BufferDescriptor {
             label: Some("params"),
             size: PASSES_MAX as u64 * PARAMS_STRIDE,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let buffers: Vec<_> =
-            spec.buffers.iter().map(|(name, _)| storage(engine, name, 1 << 10)).collect();
+        let sizes = spec.room.sizes(spec.buffers.len());
+        let most = engine.bytes_max();
+        let room = sizes.iter().map(|size| size.max(&ROOM_MIN).next_power_of_two().min(most));
+        let buffers =
+            spec.buffers.iter().zip(room).map(|((name, _), size)| storage(engine, name, size));
+        let buffers: Vec<_> = buffers.collect();
         let group = group(engine, &layout, &params, &buffers);
+        let (_, up) = places(spec.buffers, &sizes, SLOT_PASSES);
         Self {
             engine: engine.clone(),
             name: spec.name,
@@ -108,7 +117,7 @@ impl Program {
             kernels,
             layout,
             on_device: Mutex::new(OnDevice { params, buffers, group }),
-            ring: Ring::new(engine),
+            ring: Ring::new(engine, up, CLOCK_BYTES + spec.room.back),
         }
     }
 
@@ -166,7 +175,7 @@ impl Program {
         assert!(job.passes.len() <= PASSES_MAX, "at most {PASSES_MAX} passes");
         self.engine.check()?;
         let sizes: Vec<u64> = job.sizes.iter().map(|size| size.next_multiple_of(4)).collect();
-        let (places, up) = self.places(&sizes, job.passes.len());
+        let (places, up) = places(&self.buffers, &sizes, job.passes.len());
         let down = job.wanted.iter().map(|region| region.bytes).sum::<u64>();
         room.slot().fit(&self.engine, up, CLOCK_BYTES + down);
         write(room.slot(), job.passes, places.clone(), up, fill)?;
@@ -190,21 +199,6 @@ impl Program {
             Some(failure) => Err(failure),
             None => Ok(Ticket::new(flight, down)),
         }
-    }
-
-    /// Where in the staging buffer each input stands, behind the parameters, and where they end.
-    fn places(&self, sizes: &[u64], passes: usize) -> (Vec<(usize, usize)>, u64) {
-        let mut end = passes as u64 * PARAMS_STRIDE;
-        let mut places = Vec::with_capacity(sizes.len());
-        for ((_, role), size) in self.buffers.iter().zip(sizes) {
-            // Where pieces of a buffer may be mapped by themselves.
-            let begin = end.next_multiple_of(wgpu::MAP_ALIGNMENT);
-            if *role == Role::Input {
-                end = begin + size;
-            }
-            places.push((begin as usize, end.max(begin) as usize));
-        }
-        (places, end.next_multiple_of(4))
     }
 
     /// Makes a buffer on the device hold `bytes`.
@@ -286,6 +280,21 @@ impl Program {
     }
 }
 
+/// Where in the staging buffer each input stands, behind the parameters, and where they end.
+fn places(buffers: &[(&str, Role)], sizes: &[u64], passes: usize) -> (Vec<(usize, usize)>, u64) {
+    let mut end = passes as u64 * PARAMS_STRIDE;
+    let mut places = Vec::with_capacity(sizes.len());
+    for ((_, role), size) in buffers.iter().zip(sizes) {
+        // Where pieces of a buffer may be mapped by themselves.
+        let begin = end.next_multiple_of(wgpu::MAP_ALIGNMENT);
+        if *role == Role::Input {
+            end = begin + size;
+        }
+        places.push((begin as usize, end.max(begin) as usize));
+    }
+    (places, end.next_multiple_of(4))
+}
+
 /// Writes a batch's parameters and input into a slot, and hands its staging buffer to the device.
 fn write(
     slot: &Slot,
@@ -332,7 +341,7 @@ fn pipeline(
 }
 
 fn storage(engine: &Engine, name: &str, size: u64) -> wgpu::Buffer {
-    engine.device.create_buffer(&wgpu::BufferDescriptor {
+    engine.make_buffer(&wgpu::BufferDescriptor {
         label: Some(name),
         size,
         usage: wgpu::BufferUsages::STORAGE

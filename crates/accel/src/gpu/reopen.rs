@@ -106,7 +106,7 @@ fn open_again(lost: &Opened, current: &Current, end: &End) {
                 tracing::warn!(%adapter, "it is open again, and right");
                 return current.set(opened);
             }
-            Err(Error::Wrong(what)) => return drop(lost.wrong(what)),
+            Err(wrong @ Error::Wrong(_)) => return drop(lost.give_up(wrong)),
             Err(error) => tracing::debug!(%adapter, %error, "it does not open yet"),
         }
     }

@@ -1,5 +1,8 @@
 //! The host's end of a batch: buffers that both sides can see, lent for one batch at a time.
 //!
+//! Slots are made when a program is, with the room that it asks for. A batch that needs more makes those of its
+//! slot anew, for good, so what a ring has at last is what its largest batches took.
+//!
 //! A [`Slot`] is free, then lent to whoever fills it, then in the air, then with whoever reads the
 //! answer, then free again. Whoever has it owns it; it comes back by itself.
 
@@ -10,7 +13,7 @@ use std::{
 };
 
 use super::{
-    engine::{Engine, locked},
+    engine::{Engine, Fault, locked},
     error::Error,
 };
 
@@ -40,14 +43,14 @@ pub(super) struct Clock {
 }
 
 impl Slot {
-    fn new(engine: &Engine) -> Self {
+    fn new(engine: &Engine, up: u64, down: u64) -> Self {
         let clock = engine.has_clock().then(|| Clock {
             queries: engine.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: None,
                 ty: wgpu::QueryType::Timestamp,
                 count: 2,
             }),
-            resolved: engine.device.create_buffer(&wgpu::BufferDescriptor {
+            resolved: engine.make_buffer(&wgpu::BufferDescriptor {
                 label: None,
                 size: CLOCK_BYTES,
                 usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
@@ -55,8 +58,8 @@ impl Slot {
             }),
         });
         Self {
-            staging: staging(engine, 1 << 10),
-            readback: readback(engine, 1 << 10),
+            staging: staging(engine, up.next_power_of_two()),
+            readback: readback(engine, down.next_power_of_two()),
             readback_is_mapped: false,
             clock,
         }
@@ -77,7 +80,7 @@ impl Slot {
 }
 
 fn staging(engine: &Engine, size: u64) -> wgpu::Buffer {
-    engine.device.create_buffer(&wgpu::BufferDescriptor {
+    engine.make_buffer(&wgpu::BufferDescriptor {
         label: Some("staging"),
         size,
         usage: wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC,
@@ -86,7 +89,7 @@ fn staging(engine: &Engine, size: u64) -> wgpu::Buffer {
 }
 
 fn readback(engine: &Engine, size: u64) -> wgpu::Buffer {
-    engine.device.create_buffer(&wgpu::BufferDescriptor {
+    engine.make_buffer(&wgpu::BufferDescriptor {
         label: Some("readback"),
         size,
         usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
@@ -102,8 +105,9 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    pub(super) fn new(engine: &Engine) -> Arc<Self> {
-        let free = (0..IN_FLIGHT).map(|_| Slot::new(engine)).collect();
+    /// Slots for batches of `up` bytes to the device and `down` bytes back.
+    pub(super) fn new(engine: &Engine, up: u64, down: u64) -> Arc<Self> {
+        let free = (0..IN_FLIGHT).map(|_| Slot::new(engine, up, down)).collect();
         Arc::new(Self { free: Mutex::new(free), freed: Condvar::new() })
     }
     fn give(&self, slot: Slot) {
@@ -271,8 +275,8 @@ impl Ticket {
         let lent = state.lent.take().expect("nobody else takes it");
         engine.counters.batches.fetch_add(1, Ordering::Relaxed);
         let tick_ns = engine.queue.get_timestamp_period();
-        let lies = engine.health.lies.load(Ordering::Acquire);
-        let answer = Answer { lent, bytes: self.bytes, tick_ns, lies };
+        let lie = engine.health.lie();
+        let answer = Answer { lent, bytes: self.bytes, tick_ns, lie };
         let took = answer.kernel_time().unwrap_or_default().as_nanos() as u64;
         engine.counters.kernel_ns.fetch_add(took, Ordering::Relaxed);
         Ok(answer)
@@ -297,8 +301,8 @@ pub struct Answer {
     bytes: u64,
     /// Nanoseconds a tick of the device's clock.
     tick_ns: f32,
-    /// For tests: whether it is to be falsified.
-    lies: bool,
+    /// For tests: how it is to be falsified.
+    lie: Option<Fault>,
 }
 
 impl Answer {
@@ -311,11 +315,10 @@ impl Answer {
         let view = slot.readback.get_mapped_range(0..CLOCK_BYTES + self.bytes);
         let view = view.map_err(|e| Error::Lost(e.to_string()))?;
         let bytes = &view[CLOCK_BYTES as usize..];
-        if self.lies {
-            let bent = |(i, byte): (usize, &u8)| byte ^ u8::from(i % 4 == 0);
-            return Ok(take(&bytes.iter().enumerate().map(bent).collect::<Vec<_>>()));
+        match self.lie {
+            None => Ok(take(bytes)),
+            Some(lie) => Ok(take(&bent(bytes, lie))),
         }
-        Ok(take(bytes))
     }
     /// How long its kernels took, by the device's clock; `None` where it has none.
     pub fn kernel_time(&self) -> Option<Duration> {
@@ -326,4 +329,15 @@ impl Answer {
         let ticks = tick(1)?.saturating_sub(tick(0)?);
         Some(Duration::from_nanos((ticks as f64 * f64::from(self.tick_ns)) as u64))
     }
+}
+
+/// A falsified answer: a bit of each word, or every word that may be a verdict made a good one.
+fn bent(bytes: &[u8], lie: Fault) -> Vec<u8> {
+    let (words, _) = bytes.as_chunks::<4>();
+    let bend = |word: &[u8; 4]| {
+        let word = u32::from_le_bytes(*word);
+        let bent = if lie == Fault::Accept { word.max(1) } else { word ^ 1 };
+        bent.to_le_bytes()
+    };
+    words.iter().flat_map(bend).collect()
 }

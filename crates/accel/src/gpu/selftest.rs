@@ -17,7 +17,7 @@ const SIGNERS: usize = 4;
 /// # Errors
 /// When it gives none, or another.
 pub(super) fn run(gpu: &Opened) -> Result<(), Error> {
-    let wrong = |what: String| Err(Error::Wrong(format!("self-test: {what}")));
+    let wrong = |what: String| Err(gpu.wrong(format!("self-test: {what}")));
     // Every length up to three blocks.
     let bytes: Vec<u8> = (0..192u32).map(|i| (i * 151) as u8).collect();
     let messages: Vec<_> = (0..=bytes.len()).map(|len| &bytes[..len]).collect();

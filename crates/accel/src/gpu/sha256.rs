@@ -8,7 +8,7 @@ use wgpu::WriteOnly;
 use super::{
     engine::Engine,
     error::Error,
-    job::{Inputs, Job, Kernel, Pass, Region, Role, Spec},
+    job::{Inputs, Job, Kernel, Pass, Region, Role, Room, Spec},
     program::{Program, in_turn},
 };
 use crate::{
@@ -28,6 +28,10 @@ const PART_ITEMS: usize = 1 << 16;
 const PART_BYTES: usize = 16 << 20;
 /// The least bytes that are worth another thread's while to write.
 const SHARE_MIN: usize = 256 << 10;
+/// Messages or leaves of a batch for which there is room from the start, and the bytes of each: a batch of
+/// transactions.
+const ROOM_ITEMS: usize = 4_096;
+const ROOM_BYTES: usize = 256;
 /// What the kernel may read behind the last message.
 const SLACK: usize = 60;
 
@@ -55,7 +59,10 @@ impl Hasher {
             Kernel::new(MESSAGES.text, "messages", WORKGROUP),
             Kernel::new(NODES.text, "nodes", WORKGROUP),
         ];
-        let spec = Spec { name: "sha256", buffers: &buffers, kernels: &kernels };
+        let each = |bytes: usize| (ROOM_ITEMS * bytes) as u64;
+        let sizes = [each(ROOM_BYTES), each(8), each(2 * 32)];
+        let room = Room { sizes: &sizes, back: each(32) };
+        let spec = Spec { name: "sha256", buffers: &buffers, kernels: &kernels, room };
         Ok(Self { program: Program::new(engine, &spec)? })
     }
 

@@ -13,6 +13,8 @@ pub struct Stats {
     pub calls: u64,
     /// Messages, leaves, nonces and signatures that it answered.
     pub items: u64,
+    /// Buffers that were made on the device or to share with it.
+    pub buffers: u64,
     /// Batches that it answered: large calls are cut into several.
     pub batches: u64,
     /// Nanoseconds that callers waited for it.
@@ -50,6 +52,7 @@ pub(super) struct Counters {
     pub taken_over: Meter,
     /// Items that the device answered, those of the self-test among them.
     pub items: AtomicU64,
+    pub buffers: AtomicU64,
     pub batches: AtomicU64,
     pub wait_ns: AtomicU64,
     pub bytes_up: AtomicU64,
@@ -68,6 +71,7 @@ impl Counters {
         Stats {
             calls: self.done.read().all().calls,
             items: self.items.load(Relaxed),
+            buffers: self.buffers.load(Relaxed),
             batches: self.batches.load(Relaxed),
             wait_ns: self.wait_ns.load(Relaxed),
             bytes_up: self.bytes_up.load(Relaxed),

@@ -47,6 +47,14 @@ fn own(patience: Duration) -> Option<Arc<Engine>> {
     Some(Engine::open(&testing::software()?, options).unwrap())
 }
 
+fn spec<'a>(
+    name: &'static str,
+    buffers: &'a [(&'static str, Role)],
+    kernels: &'a [Kernel<'a>],
+) -> Spec<'a> {
+    Spec { name, buffers, kernels, room: Room { sizes: &[4_000, 4_000], back: 4_004 } }
+}
+
 fn program(engine: &Arc<Engine>) -> Program {
     let buffers = [
         ("given", Role::Input),
@@ -55,8 +63,7 @@ fn program(engine: &Arc<Engine>) -> Program {
         ("seen", Role::Work { zeroed: true }),
     ];
     let kernels = [Kernel::new(TEXT, "times", 64), Kernel::new(TEXT, "plus", 64)];
-    let program =
-        Program::new(engine, &Spec { name: "test", buffers: &buffers, kernels: &kernels });
+    let program = Program::new(engine, &spec("test", &buffers, &kernels));
     let program = program.unwrap();
     program.load(2, 0, &3u32.to_le_bytes()).unwrap();
     program
@@ -132,6 +139,21 @@ fn a_table_keeps_what_it_has_when_it_grows() {
     check(&submit(&program, program.room().unwrap(), &words).unwrap().wait().unwrap(), &words);
 }
 
+/// Within the room that there is from the start, and for sizes seen before, no buffer is made.
+#[test]
+fn a_batch_that_fits_makes_no_buffer() {
+    let Some(engine) = own(Duration::from_secs(60)) else { return };
+    let program = program(&engine);
+    let run = |count: u32| {
+        let (before, words) = (engine.stats().buffers, (0..count).collect::<Vec<_>>());
+        check(&submit(&program, program.room().unwrap(), &words).unwrap().wait().unwrap(), &words);
+        engine.stats().buffers - before
+    };
+    assert_eq!([1, 64, 1_000, 7, 1_000].map(run), [0; 5]);
+    assert_eq!(run(5_000), 4, "given, made, what goes up and what comes back");
+    assert_eq!([5_000, 1, 8_000].map(run), [0; 3], "up to the next power of two");
+}
+
 #[test]
 fn what_is_too_large_is_an_error() {
     let Some(engine) = engine() else { return };
@@ -152,8 +174,7 @@ fn a_bad_kernel_is_an_error() {
     let text = TEXT.replace("read_write> made", "read> made");
     let kernels = [Kernel::new(&text, "times", 64)];
     let buffers = [("given", Role::Work { zeroed: false })];
-    let refused =
-        Program::new(&engine, &Spec { name: "bad", buffers: &buffers, kernels: &kernels });
+    let refused = Program::new(&engine, &spec("bad", &buffers, &kernels));
     assert!(matches!(refused, Err(Error::Invalid(reason)) if reason.starts_with("bad: ")));
     assert_eq!(engine.failure(), None, "the device is none the worse");
 }

@@ -108,8 +108,7 @@ impl Crowd {
             crate::endpoint::bind(any, &secret, None, plan.udp_payload)?
         };
         if plan.committee.client_signatures && plan.accelerator.gathers_signing() {
-            // Kernels are compiled before anyone waits for them.
-            plan.accelerator.sign_many(&[(&Signer::ed25519(secret.0), b"warm")]);
+            plan.accelerator.expect_signing();
         }
         let thread = thread::Builder::new().name("clients".into()).spawn(move || {
             runtime.block_on(async {

@@ -34,7 +34,9 @@ use curve25519_dalek::edwards::CompressedEdwardsY;
 
 pub use self::sign::Signatures;
 use self::tables::{BASE, Tables};
-use super::{Error, Inputs, Job, Kernel, Lent, Pass, Program, Region, Role, Spec, Ticket, in_turn};
+use super::{
+    Error, Inputs, Job, Kernel, Lent, Pass, Program, Region, Role, Room, Spec, Ticket, in_turn,
+};
 pub use crate::{ed25519::Item, shaders::field::Limbs};
 use crate::{
     gpu::Engine,
@@ -80,6 +82,23 @@ const ITEM: usize = 12;
 /// Words of R ‖ A, which stand before the text.
 const HEAD_WORDS: u32 = 16;
 
+/// Signatures of a batch for which there is room from the start, and the bytes of each statement.
+const ROOM_ITEMS: u64 = 1_024;
+const ROOM_BYTES: u64 = 256;
+
+/// The bytes of each buffer for so many signatures, with points of these sizes.
+fn room(affine: u64, projective: u64) -> [u64; BUFFERS.len()] {
+    let mut sizes = [0; BUFFERS.len()];
+    sizes[COLUMNS] = 4 * ELEMENT as u64;
+    sizes[ITEMS] = ITEM as u64;
+    sizes[TEXTS] = ROOM_BYTES;
+    sizes[SCALARS] = ELEMENT as u64;
+    sizes[POINTS] = 2 * affine;
+    sizes[MULTIPLES] = 9 * projective;
+    sizes[RESULTS] = ELEMENT as u64;
+    sizes.map(|each| ROOM_ITEMS * each)
+}
+
 /// Checks signatures on a device.
 #[derive(Debug)]
 pub struct Ed25519 {
@@ -108,7 +127,9 @@ impl Ed25519 {
             (text::comb(limbs), "comb"),
         ];
         let kernels = texts.each_ref().map(|(text, entry)| Kernel::new(text, entry, WORKGROUP));
-        let spec = Spec { name: "ed25519", buffers: &BUFFERS, kernels: &kernels };
+        let (affine, projective) = (limbs.affine_bytes(), limbs.projective_bytes());
+        let room = Room { sizes: &room(affine, projective), back: 4 * ROOM_ITEMS };
+        let spec = Spec { name: "ed25519", buffers: &BUFFERS, kernels: &kernels, room };
         let program = Program::new(engine, &spec)?;
         tables::load_base(&Decoder { program: &program, kernel: DECOMPRESS, limbs })?;
         let tables = RwLock::new(Tables::new(limbs, engine.bytes_max()));

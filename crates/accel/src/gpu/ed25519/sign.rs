@@ -9,8 +9,8 @@ use byzlab_core::{PublicKey, Signature, Signer};
 
 use super::{
     BASE, BUFFERS, COLUMNS, Decoder, ELEMENT, Engine, Error, HEAD_WORDS, ITEM, ITEMS, Inputs, Job,
-    Kernel, Limbs, Pass, Program, RESULTS, Region, SCALARS, Spec, TEXTS, WORKGROUP, column,
-    statements, tables, text,
+    Kernel, Limbs, Pass, Program, RESULTS, ROOM_ITEMS, Region, Room, SCALARS, Spec, TEXTS,
+    WORKGROUP, column, room, statements, tables, text,
 };
 
 const CHALLENGE: usize = 0;
@@ -67,7 +67,9 @@ impl Signatures {
             (text::respond(), "respond"),
         ];
         let kernels = texts.each_ref().map(|(text, entry)| Kernel::new(text, entry, WORKGROUP));
-        let spec = Spec { name: "ed25519 signing", buffers: &BUFFERS, kernels: &kernels };
+        // Points and their multiples are for verdicts.
+        let room = Room { sizes: &room(0, 0), back: 2 * ELEMENT as u64 * ROOM_ITEMS };
+        let spec = Spec { name: "ed25519 signing", buffers: &BUFFERS, kernels: &kernels, room };
         let program = Program::new(engine, &spec)?;
         let decoder = Decoder { program: &program, kernel: DECOMPRESS, limbs };
         tables::load_base(&decoder)?;

@@ -33,7 +33,7 @@ fn run(
     fill: impl FnOnce(&mut Inputs),
 ) -> Vec<[u8; ELEMENT]> {
     let kernels = [Kernel::new(text, entry, WORKGROUP)];
-    let spec = Spec { name: "test", buffers: &BUFFERS, kernels: &kernels };
+    let spec = Spec { name: "test", buffers: &BUFFERS, kernels: &kernels, room: Room::default() };
     let program = Program::new(engine, &spec).unwrap();
     let wanted = Region { buffer: wanted, at: 0, bytes: sizes[wanted] as u64 };
     let pass = Pass { kernel: 0, params, invocations: params[0] };
