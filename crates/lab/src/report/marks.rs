@@ -72,7 +72,7 @@ pub(super) fn swatch(style: Style) -> String {
     )
 }
 
-fn marker_at(marker: MarkerShape, x: f64, y: f64) -> String {
+pub(super) fn marker_at(marker: MarkerShape, x: f64, y: f64) -> String {
     let corners = match marker {
         MarkerShape::Square => 4,
         MarkerShape::Triangle | MarkerShape::TriangleDown => 3,

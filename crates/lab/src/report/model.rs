@@ -190,9 +190,13 @@ pub(super) struct Silence {
 impl Silence {
     /// The reason, and for how long and which seeds of `group` it holds.
     pub fn told(&self, group: &Group) -> String {
-        let mut place = group.name();
+        format!("{}{}: {}", group.name(), self.extent(group), self.why)
+    }
+    /// For how long and which seeds of `group` it holds; nothing if for all of it.
+    pub fn extent(&self, group: &Group) -> String {
+        let mut place = String::new();
         if let Some(from) = self.from_s {
-            place = format!("{place}, from {} on", words::seconds(from));
+            place = format!(", from {} on", words::seconds(from));
         }
         if self.seeds.len() < group.runs.len() {
             let named = self.seeds.iter().take(SEEDS_NAMED_MAX).map(u64::to_string);
@@ -203,7 +207,7 @@ impl Silence {
             let (some, all) = (self.seeds.len(), group.runs.len());
             place = format!("{place}, {some} of {all} seeds ({})", words::list(&named));
         }
-        format!("{place}: {}", self.why)
+        place
     }
 }
 

@@ -128,6 +128,13 @@ pub(super) fn host(name: &str) -> String {
     }
 }
 
+/// A name from an experiment file as a title writes it: what is no longer than three letters, and nothing
+/// else, is taken for an abbreviation.
+pub(super) fn title(name: &str) -> String {
+    let short = name.chars().count() <= 3 && name.chars().all(char::is_alphabetic);
+    if short { name.to_uppercase() } else { name.to_owned() }
+}
+
 /// A sentence's first letter made large.
 pub(super) fn capital(text: &str) -> String {
     let mut chars = text.chars();
@@ -167,6 +174,14 @@ mod tests {
         assert_eq!(
             (percent(0.004), percent(0.5), percent(1.0)),
             ("<\u{a0}1\u{a0}%".into(), "50\u{a0}%".into(), "100\u{a0}%".into())
+        );
+    }
+
+    #[test]
+    fn abbreviations_are_titles_in_capitals() {
+        assert_eq!(
+            ["lan", "aws", "f down", "n16", "wide"].map(title),
+            ["LAN", "AWS", "f down", "n16", "wide"]
         );
     }
 

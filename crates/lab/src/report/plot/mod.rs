@@ -3,6 +3,7 @@
 //! A [`Chart`] says what is to be seen; [`Chart::draw`] makes an SVG of it that scales with the
 //! page, follows its colours, and shares no name with another SVG on it.
 
+mod labels;
 #[cfg(test)]
 mod tests;
 
@@ -21,12 +22,14 @@ use kuva::{
 
 use super::{
     html::{escape_into, visible},
-    marks::Style,
+    marks::{Style, marker_at},
     words,
 };
 
 const LEFT: f64 = 68.0;
 const RIGHT: f64 = 16.0;
+/// The right margin where lines have labels.
+const RIGHT_LABELLED: f64 = 110.0;
 const BOTTOM: f64 = 46.0;
 const TOP: f64 = 10.0;
 /// The radius of a marker.
@@ -43,23 +46,22 @@ pub(super) enum Size {
     Wide,
     /// Two beside each other.
     Half,
-    /// Three beside each other.
-    Third,
+    /// Two beside each other, high enough for many lines.
+    Tall,
 }
 
 impl Size {
     const fn width(self) -> f64 {
         match self {
             Self::Wide => 1000.0,
-            Self::Half => 490.0,
-            Self::Third => 330.0,
+            Self::Half | Self::Tall => 490.0,
         }
     }
     const fn height(self) -> f64 {
         match self {
             Self::Wide => 260.0,
             Self::Half => 230.0,
-            Self::Third => 300.0,
+            Self::Tall => 300.0,
         }
     }
 }
@@ -82,6 +84,8 @@ pub(super) struct Line {
     pub marker_every: usize,
     /// Whether markers grow from the first point to the last.
     pub growing: bool,
+    /// What stands beside its last point; empty for nothing.
+    pub label: String,
 }
 
 impl Line {
@@ -91,10 +95,19 @@ impl Line {
     }
     /// A line in pieces.
     pub fn broken(style: Style, pieces: Vec<Vec<(f64, f64)>>) -> Self {
-        let (intervals, marker_every) = (Vec::new(), 1);
-        Self { style, pieces, intervals, band: false, step: false, marker_every, growing: false }
+        Self {
+            style,
+            pieces,
+            intervals: Vec::new(),
+            band: false,
+            step: false,
+            marker_every: 1,
+            growing: false,
+            label: String::new(),
+        }
     }
-    fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+    /// All points, those of all pieces.
+    pub fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         self.pieces.iter().flatten().copied()
     }
 }
@@ -183,7 +196,7 @@ impl Chart {
             .with_x_tick_format(ticks())
             .with_y_tick_format(ticks())
             .with_x_label_offset(0.0, -2.0)
-            .with_force_margins(LEFT, RIGHT)
+            .with_force_margins(LEFT, self.right())
             .with_force_margins_y(TOP, BOTTOM);
         if x.log {
             layout = layout.with_log_x();
@@ -196,7 +209,8 @@ impl Chart {
             layout = layout
                 .with_shaded_region(region.with_color("var(--quiet, #8a8a86)").with_opacity(0.13));
         }
-        self.adopt(&kuva::render_to_svg(plots, self.mark_faults(layout, x, y)), name, alt)
+        let svg = kuva::render_to_svg(plots, self.mark_faults(layout, x, y));
+        self.adopt(&svg, &self.labels(x, y), name, alt)
     }
 
     /// Vertical lines with labels in lanes, so that near moments stay readable.
@@ -225,7 +239,11 @@ impl Chart {
     }
 
     fn inner_width(&self) -> f64 {
-        self.size.width() - LEFT - RIGHT
+        self.size.width() - LEFT - self.right()
+    }
+    fn right(&self) -> f64 {
+        let labelled = self.lines.iter().any(|line| !line.label.is_empty());
+        if labelled { RIGHT_LABELLED } else { RIGHT }
     }
 
     /// The range that an axis shows, a little wider than the values.
@@ -276,7 +294,7 @@ impl Chart {
 
     /// Makes the library's SVG one of the page: it scales, has a name and a text, and ids of its
     /// own.
-    fn adopt(&self, svg: &str, name: &str, alt: &str) -> String {
+    fn adopt(&self, svg: &str, labels: &str, name: &str, alt: &str) -> String {
         let body = svg.split_once("-->").map_or(svg, |(_, body)| body);
         let (width, height) = (self.size.width(), self.size.height());
         let mut out = format!(
@@ -284,7 +302,11 @@ impl Chart {
         );
         escape_into(&mut out, alt);
         out.push_str("\">");
+        let (body, end) = body.rsplit_once("</svg>").unwrap_or((body, ""));
         out.push_str(&renamed(body, name));
+        out.push_str(labels);
+        out.push_str("</svg>");
+        out.push_str(end);
         out
     }
 }
@@ -322,6 +344,13 @@ impl Range {
             return self.from * (self.to / self.from).powf(share);
         }
         self.from + share * (self.to - self.from)
+    }
+    /// The share of the axis at which this value lies.
+    fn share(self, value: f64) -> f64 {
+        if self.log {
+            return (value / self.from).ln() / (self.to / self.from).ln();
+        }
+        (value - self.from) / (self.to - self.from)
     }
 }
 

@@ -94,7 +94,11 @@ fn along(context: &Context<'_>, html: &mut Html, key: &str, host: &str, series: 
     let place = words::host(host);
     let entries: Vec<_> = series.iter().map(|s| (s.style, s.name.clone())).collect();
     let unit = series.iter().flat_map(|s| &s.points).find_map(|(_, g)| g.point.get(key)?.as_str());
-    let label = if unit.is_some() { format!("{key} (ms)") } else { key.to_owned() };
+    let label = match (key, unit) {
+        ("cluster.nodes", _) => "replicas".to_owned(),
+        (key, Some(_)) => format!("{key} (ms)"),
+        (key, None) => key.to_owned(),
+    };
     let caption = format!(
         "Throughput, latency and messages against {key}, {place}. Points are means over seeds, \
          bars their 95 % intervals."

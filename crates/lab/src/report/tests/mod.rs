@@ -1,6 +1,7 @@
 //! The report over hand-made results folders.
 #![allow(clippy::unwrap_used)]
 
+mod comparison;
 mod fixture;
 
 use fixture::{folder, idle, quickstart, record, sweep, violation};
@@ -355,46 +356,4 @@ fn shade_lasts_from_a_fault_to_its_repair() {
         mark(9.0, None, "partition"),
     ];
     assert_eq!(phases::outages(&run), [(2.0, 5.0), (9.0, 30.0)]);
-}
-
-/// Settings with names are compared in a panel each, and nothing committed has its reason.
-#[test]
-fn named_settings_are_compared() {
-    let records: Vec<Record> = ["lan", "aws"]
-        .iter()
-        .flat_map(|place| ["undisturbed", "f down"].map(|faults| (place, faults)))
-        .flat_map(|setting| ["little", "much"].map(|load| (setting, load)))
-        .flat_map(|at| [4, 16].map(|nodes| (at, nodes)))
-        .flat_map(|at| quickstart().into_iter().take(2).map(move |record| (at, record)))
-        .enumerate()
-        .map(|(run, ((((place, faults), load), nodes), mut record))| {
-            record.run = run;
-            record.summary.nodes = nodes;
-            record.summary.throughput_tps *= 4.0 / f64::from(nodes);
-            record.label = format!("{}-{}", record.label, run % 2);
-            for (key, name) in [("network", *place), ("faults", faults), ("load", load)] {
-                record.point.insert(key.into(), name.into());
-            }
-            if run % 2 == 1 && faults == "f down" {
-                record.summary.committed_transactions = 0;
-                record.summary.throughput_tps = 0.0;
-                record.summary.latency_ms = Default::default();
-                record.stall = Some("four live leaders in a row are wanted".into());
-            }
-            record
-        })
-        .collect();
-    let html = page(&records);
-    assert_well_formed(&html);
-    assert!(html.contains("The comparison"));
-    for title in ["Lan, undisturbed", "Lan, f down", "Aws, undisturbed", "Aws, f down"] {
-        assert!(html.contains(&format!("<h4>{title}</h4>")), "no panel {title}");
-    }
-    assert!(!html.contains("<h4>Lan, undisturbed, little"), "loads share a panel");
-    for text in ["from 4 to 16 replicas", "throughput over replicas: Lan, undisturbed"] {
-        assert!(html.contains(text), "no `{text}`");
-    }
-    let comparison = html.split("id=\"comparison\"").nth(1).unwrap();
-    let why = "as theory says: four live leaders in a row are wanted";
-    assert!(comparison.contains("Committed nothing") && comparison.contains(why));
 }
