@@ -46,6 +46,10 @@ pub(super) fn tick(value: f64) -> String {
     if size >= 1e6 {
         return format!("{}M", tick(value / 1e6));
     }
+    // Long ticks would run into each other.
+    if size >= 10_000.0 {
+        return format!("{}k", tick(value / 1e3));
+    }
     if size >= 1000.0 && value.fract().abs() < 1e-9 {
         let whole = count(size as u64);
         return if value < 0.0 { format!("−{whole}") } else { whole };
@@ -168,8 +172,8 @@ mod tests {
         assert_eq!((bytes(1536.0), bytes(12.0)), ("1.54\u{a0}kB".into(), "12.0\u{a0}B".into()));
         assert_eq!((ms(0.5), ms(61_000.0)), ("0.500\u{a0}ms".into(), "61.0\u{a0}s".into()));
         assert_eq!(
-            (tick(0.001), tick(2500.0), tick(3e6)),
-            ("0.001".into(), "2,500".into(), "3M".into())
+            [tick(0.001), tick(2500.0), tick(-20_000.0), tick(3e6)],
+            ["0.001", "2,500", "−20k", "3M"].map(str::to_owned)
         );
         assert_eq!(
             (percent(0.004), percent(0.5), percent(1.0)),

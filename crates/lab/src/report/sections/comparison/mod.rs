@@ -113,7 +113,7 @@ fn latencies(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>
     let lines = |setting: &Setting<'_>, nodes: u16| -> Vec<Line> {
         let line = |course: &Course<'_>| {
             let committee = course.committees.iter().find(|c| c.nodes == nodes)?;
-            named(course, vec![committee.marks()], true)
+            named(course, vec![committee.marks()], comparison.loads.len() > 1)
         };
         setting.courses.iter().filter_map(line).collect()
     };
