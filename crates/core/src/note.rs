@@ -1,5 +1,7 @@
 //! Notes: the only way to see into a replica. They decide nothing.
 
+use std::fmt;
+
 use crate::id::{Height, ReplicaId, View};
 
 /// What a protocol or its adapter has to say about itself. Made on hot paths, so without allocation.
@@ -57,4 +59,48 @@ pub enum Note {
         /// The reason.
         why: &'static str,
     },
+}
+
+/// In words, of the replica that made it: `"dropped r2's vote: of a view left"`.
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Entered { view, leader: Some(leader) } => {
+                write!(f, "entered view {view}, which {leader} leads")
+            }
+            Self::Entered { view, leader: None } => write!(f, "entered view {view}"),
+            Self::TimedOut { view } => write!(f, "gave up on view {view}"),
+            Self::Proposed { view, height, transactions } => {
+                write!(f, "proposed height {height} in view {view}, transactions: {transactions}")
+            }
+            Self::Dropped { from, kind: "?", why } => {
+                write!(f, "dropped what {from} sent: {why}")
+            }
+            Self::Dropped { from, kind, why } => write!(f, "dropped {from}'s {kind}: {why}"),
+            Self::Misbehaved { by, what } => write!(f, "caught {by}: {what}"),
+            Self::Reorganised { depth } => write!(f, "left a chain, blocks deep: {depth}"),
+            Self::CatchingUp { from } => write!(f, "catches up from height {from} on"),
+            Self::Waits { why } => write!(f, "waits: {why}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_read_as_words() {
+        let (from, view) = (ReplicaId(119), View(7));
+        let dropped = |kind| Note::Dropped { from, kind, why: "not above its last one" };
+        let words = [
+            (dropped("view-change"), "dropped r119's view-change: not above its last one"),
+            (dropped("?"), "dropped what r119 sent: not above its last one"),
+            (Note::Entered { view, leader: Some(from) }, "entered view 7, which r119 leads"),
+            (Note::TimedOut { view }, "gave up on view 7"),
+            (Note::CatchingUp { from: Height(3) }, "catches up from height 3 on"),
+            (Note::Waits { why: "no quorum" }, "waits: no quorum"),
+        ];
+        words.map(|(note, words)| assert_eq!(note.to_string(), words));
+    }
 }

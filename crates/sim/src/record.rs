@@ -105,7 +105,7 @@ impl Books {
     }
     /// The last notes, for people.
     pub(crate) fn last_words(&self) -> String {
-        let say = |(at, by, note): &(Time, ReplicaId, Note)| format!("{at} {by} {note:?}");
+        let say = |(at, by, note): &(Time, ReplicaId, Note)| format!("{at} {by} {note}");
         match self.last_notes.is_empty() {
             true => "no replica noted anything".into(),
             false => {

@@ -64,7 +64,9 @@ pub(super) fn run(arguments: &Arguments, registry: &Registry) -> Result<Found> {
         let mut text = table::of_records(&records);
         text += &table::of_findings(&records);
         text += &format!("\nreport   {}\n", report.display());
-        text += &format!("replay   byzlab replay {}\n", folder.path().display());
+        if records.iter().any(|record| record.summary.trace_digest.is_some()) {
+            text += &format!("replay   byzlab replay {}\n", folder.path().display());
+        }
         say(&text)?;
     }
     Ok(Found::good_if(good))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 
 use super::{
     html::Html,
@@ -11,6 +11,7 @@ use super::{
     sections::comparison,
     words,
 };
+use crate::record::MarkAt;
 
 /// More panels than this are told as ranges, not one by one.
 const TOLD_MAX: usize = 4;
@@ -187,7 +188,11 @@ fn faults(model: &Model) -> String {
     }
     let tell = |host: &str| {
         let here: Vec<_> = hit.iter().copied().filter(|group| group.host == host).collect();
-        (!here.is_empty()).then(|| faults_on(host, &here))
+        let alike = here.iter().all(|group| labels(group) == labels(here[0]));
+        (!here.is_empty()).then(|| match alike {
+            true => faults_on(host, &here),
+            false => many_faults_on(model, host),
+        })
     };
     model.hosts().into_iter().filter_map(tell).collect::<Vec<_>>().join(" ")
 }
@@ -201,9 +206,6 @@ fn faults_on(host: &str, groups: &[&Group]) -> String {
     }
     let place = words::capital(&words::host(host));
     let mut text = format!("{place}, the cluster saw {}", words::list(&moments));
-    if groups.iter().any(|group| labels(group) != labels(groups[0])) {
-        text.push_str(" (some runs, other faults)");
-    }
     let mut shares: Vec<_> =
         groups.iter().filter_map(|group| Some((*group, phases::kept(group)?))).collect();
     shares.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -215,6 +217,25 @@ fn faults_on(host: &str, groups: &[&Group]) -> String {
         text.push_str(&format!("; from {from} to {to}, {}", words::list(&told)));
     }
     text + "."
+}
+
+/// Where runs differ in what was done to them: in how many of them what was done.
+fn many_faults_on(model: &Model, host: &str) -> String {
+    let here = || model.records.iter().filter(|run| run.summary.host == host);
+    let hit = here().filter(|run| !run.marks.is_empty()).count();
+    let mut kinds: IndexMap<&str, usize> = IndexMap::new();
+    for run in here() {
+        let what = |mark: &MarkAt| mark.what.split(':').next().unwrap_or_default().trim().len();
+        let kinds_here: IndexSet<&str> = run.marks.iter().map(|m| &m.what[..what(m)]).collect();
+        kinds_here.into_iter().for_each(|kind| *kinds.entry(kind).or_default() += 1);
+    }
+    let told: Vec<_> = kinds.iter().map(|(kind, runs)| format!("{kind} in {runs}")).collect();
+    format!(
+        "{}, {hit} of {} had faults: {}.",
+        words::capital(&words::host(host)),
+        words::many(here().count(), "run"),
+        words::list(&told)
+    )
 }
 
 /// `pbft ran at 94 % of its throughput before`; after the first one shorter.
@@ -249,7 +270,8 @@ fn verdict(model: &Model) -> String {
     for violation in model.records.iter().flat_map(|r| &r.summary.violations) {
         *by_property.entry(&violation.property).or_default() += 1;
     }
-    let seen: Vec<_> = by_property.iter().map(|(name, n)| format!("{name} {n} times")).collect();
+    let seen = by_property.iter().map(|(name, n)| format!("{name} {}", words::times(*n)));
+    let seen: Vec<_> = seen.collect();
     let mut text = if seen.is_empty() {
         "No checker saw a violation.".to_owned()
     } else {

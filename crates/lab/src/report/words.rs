@@ -111,6 +111,15 @@ pub(super) fn many(n: usize, noun: &str) -> String {
     format!("{} {noun}{plural}", count(n as u64))
 }
 
+/// `once`, `twice`, `3 times`.
+pub(super) fn times(n: usize) -> String {
+    match n {
+        1 => "once".into(),
+        2 => "twice".into(),
+        n => format!("{} times", count(n as u64)),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`.
 pub(super) fn list<T: AsRef<str>>(items: &[T]) -> String {
     match items {
@@ -196,6 +205,7 @@ mod tests {
             ("".into(), "a".into(), "a and b".into())
         );
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        assert_eq!([times(1), times(2), times(1_000)], ["once", "twice", "1,000 times"]);
         assert_eq!((many(1, "run"), many(2, "run")), ("1 run".into(), "2 runs".into()));
     }
 }

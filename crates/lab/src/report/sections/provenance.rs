@@ -38,7 +38,10 @@ fn replay(context: &Context<'_>, html: &mut Html) {
             "# in the source of byzlab, then build it\ngit checkout {commit}\n\n"
         ));
     }
-    commands.push_str("# every simulated run, digest by digest\nbyzlab replay .\n\n");
+    let simulated = context.model.records.iter().any(|r| r.summary.trace_digest.is_some());
+    if simulated {
+        commands.push_str("# every simulated run, digest by digest\nbyzlab replay .\n\n");
+    }
     commands.push_str("# everything once more, into a new folder\nbyzlab run spec.toml\n\n");
     commands.push_str("# this page, from the records\nbyzlab report .");
     html.element("pre", &[], |html| html.leaf("code", &[], commands));
@@ -50,7 +53,6 @@ fn replay(context: &Context<'_>, html: &mut Html) {
              replay from the commit may differ.",
         );
     }
-    let simulated = context.model.records.iter().any(|r| r.summary.trace_digest.is_some());
     let real = context.model.records.iter().any(|r| r.summary.trace_digest.is_none());
     let text = match (simulated, real) {
         (true, true) => {
@@ -71,8 +73,13 @@ fn manifest(context: &Context<'_>, html: &mut Html) {
     let manifest = &model.manifest;
     let machine = &manifest.machine;
     let unknown = || "unknown".to_owned();
+    // 0 where it was not measured, as in results put together from several folders.
+    let took = match manifest.wall_s {
+        0.0 => String::new(),
+        wall_s => format!(", took {}", words::seconds(wall_s)),
+    };
     let mut rows = vec![
-        ("Begun", format!("{}, took {}", manifest.started, words::seconds(manifest.wall_s))),
+        ("Begun", [manifest.started.clone(), took].concat()),
         ("ByzLab", format!("{}, {} build", manifest.byzlab, manifest.profile)),
         ("Commit", manifest.commit.clone().unwrap_or_else(unknown)),
         (
@@ -179,7 +186,10 @@ fn digests(context: &Context<'_>, html: &mut Html) {
                 Cell::Text(run.point_label()),
                 Cell::figure(s.seed.to_string()),
                 Cell::figure(words::seconds(s.duration_s)),
-                Cell::figure(words::seconds(s.wall_s)),
+                Cell::figure(match s.wall_s {
+                    0.0 => "–".to_owned(),
+                    wall_s => words::seconds(wall_s),
+                }),
                 Cell::figure(words::count(s.events)),
                 Cell::figure(words::count(s.committed_blocks)),
                 digest,

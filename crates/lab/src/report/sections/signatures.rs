@@ -1,4 +1,4 @@
-//! Schemes of signatures side by side: what proofs weigh, and what signing and proving cost.
+//! How replicas sign: what proofs weigh, and what signing and proving cost.
 
 use indexmap::{IndexMap, IndexSet};
 
@@ -6,26 +6,39 @@ use super::super::{
     html::{Cell, Html},
     model::{Group, plain},
     page::Context,
+    tables::per_transaction,
     words,
 };
 use crate::record::Record;
 
 /// The key of the sweep that chooses the scheme.
 const KEY: &str = "cluster.scheme";
+/// The scheme that costs nothing really, though its cost is charged.
+const SIMULATED: &str = "simulated";
 
-/// What is compared, and how it is written.
+/// What is told, and how it is written.
 type Measure = (&'static str, fn(&Record) -> Option<f64>, fn(f64) -> String);
 
-const MEASURES: [Measure; 5] = [
-    ("Proof of a block", |run| a_block(run, figure(run, "proof_bytes")?), words::bytes),
-    ("Bytes a block", |run| a_block(run, run.summary.bytes as f64), words::bytes),
-    ("Checked a block", |run| a_block(run, run.summary.signatures_checked as f64), words::number),
-    ("CPU ms a block", |run| a_block(run, computing(run)? / 1e3), words::number),
+/// A transaction is the same whoever proposes it; blocks differ, so each figure stands for either.
+const MEASURES: [Measure; 10] = [
+    ("Proof / tx", |run| a_transaction(run, figure(run, "proof_bytes")?), words::bytes),
+    ("Bytes / tx", |run| per_transaction(run, run.summary.bytes), words::bytes),
+    ("Checked / tx", |run| per_transaction(run, run.summary.signatures_checked), words::number),
+    ("CPU µs / tx", |run| a_transaction(run, computing(run)?), words::number),
+    ("Tx / block", |run| a_block(run, run.summary.committed_transactions as f64), words::number),
+    ("Proof / block", |run| a_block(run, figure(run, "proof_bytes")?), words::bytes),
+    ("Bytes / block", |run| a_block(run, run.summary.bytes as f64), words::bytes),
+    ("Checked / block", |run| a_block(run, run.summary.signatures_checked as f64), words::number),
+    ("CPU ms / block", |run| a_block(run, computing(run)? / 1e3), words::number),
     ("p50 ms", |run| run.summary.latency_ms.p50, words::number),
 ];
 
 fn figure(run: &Record, name: &str) -> Option<f64> {
     run.figures.get(name).copied()
+}
+
+fn a_transaction(run: &Record, amount: f64) -> Option<f64> {
+    Some(amount * per_transaction(run, 1)?)
 }
 
 fn a_block(run: &Record, amount: f64) -> Option<f64> {
@@ -40,10 +53,11 @@ fn computing(run: &Record) -> Option<f64> {
 pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let all = &context.model.groups;
     let of = |host: &str| -> IndexSet<&str> {
-        all.iter().filter(|g| g.host == host).map(|g| g.runs[0].scheme.as_str()).collect()
+        all.iter().filter(|g| g.host == host).map(scheme).collect()
     };
-    let groups: Vec<&Group> = all.iter().filter(|group| of(&group.host).len() > 1).collect();
-    let schemes: IndexSet<&str> = groups.iter().map(|g| g.runs[0].scheme.as_str()).collect();
+    // Where nothing but tags was sent there is nothing to tell.
+    let told = |group: &&Group| scheme(group) != SIMULATED || of(&group.host).len() > 1;
+    let groups: Vec<&Group> = all.iter().filter(told).collect();
     if groups.is_empty() {
         return;
     }
@@ -52,33 +66,33 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
         html.leaf(
             "p",
             &[],
-            "The same runs, by how replicas sign. By Ed25519 a certificate is a list of signatures, 68 bytes \
-             each with the signer; by BLS it is their sum, 48 bytes and a bit a replica.",
+            "What the runs paid for how replicas sign. By Ed25519 a certificate is a list of signatures, \
+             68 bytes each with the signer; by BLS it is their sum, 48 bytes and a bit a replica.",
         );
-        let schemes: Vec<&str> = schemes.into_iter().collect();
-        let names: Vec<String> = MEASURES
-            .iter()
-            .flat_map(|measure| schemes.iter().map(|scheme| format!("{}, {scheme}", measure.0)))
-            .collect();
-        let mut columns = vec!["Protocol", "Setting"];
-        columns.extend(names.iter().map(String::as_str));
-        html.table("signatures", "", &columns, &rows(&groups, &schemes));
+        let mut columns = vec!["Protocol", "Setting", "Scheme"];
+        columns.extend(MEASURES.iter().map(|measure| measure.0));
+        html.table("signatures", "", &columns, &rows(&groups));
         html.element("p", &[("class", "small")], |html| {
             html.text(
-                "Means over seeds. Proof of a block: the bytes in the ledger by which the block is known to be \
-                 final. Bytes: between replicas, all together. Checked: signatures, and aggregates as one. \
-                 CPU: what all replicas together are charged in simulation for signing and proving, adding \
-                 up included; where replicas run for real, that is in the table of runs. A dash: not \
-                 measured, or no block. ",
+                "Means over seeds; tx: transactions that became final for their client. Proof: the bytes in \
+                 the ledger by which blocks are known to be final. Bytes: between replicas, all together. \
+                 Checked: signatures, and aggregates as one, those of clients included. CPU: what all \
+                 replicas together are charged in simulation for signing and proving, adding up included; \
+                 where replicas run for real, that is in the table of runs. Blocks differ in size from \
+                 protocol to protocol; transactions do not. A dash: not measured, or nothing committed. ",
             );
             context.data(html, "runs.csv");
         });
     });
 }
 
-/// One row a protocol and setting, with a cell a scheme for each measure.
-fn rows(groups: &[&Group], schemes: &[&str]) -> Vec<Vec<Cell>> {
-    let mut together: IndexMap<(String, String), Vec<&Group>> = IndexMap::new();
+fn scheme(group: &Group) -> &str {
+    group.runs[0].scheme.as_str()
+}
+
+/// One row a protocol, setting and scheme; schemes of one setting stand below each other.
+fn rows(groups: &[&Group]) -> Vec<Vec<Cell>> {
+    let mut together: IndexMap<(&str, String), Vec<&Group>> = IndexMap::new();
     for group in groups {
         let mut setting = vec![group.host.clone()];
         if !group.point.contains_key("cluster.nodes") {
@@ -89,18 +103,18 @@ fn rows(groups: &[&Group], schemes: &[&str]) -> Vec<Vec<Cell>> {
             "cluster.nodes" => format!("n = {}", plain(value)),
             key => format!("{key} = {}", plain(value)),
         }));
-        together.entry((group.label.clone(), setting.join(", "))).or_default().push(group);
+        together.entry((&group.label, setting.join(", "))).or_default().push(group);
     }
-    let row = |((label, setting), groups): ((String, String), Vec<&Group>)| {
-        let mut row = vec![Cell::Series(groups[0].style, label), Cell::Text(setting)];
-        for (_, value, form) in MEASURES {
-            row.extend(schemes.iter().map(|scheme| {
-                let group = groups.iter().find(|group| group.runs[0].scheme == *scheme);
-                let mean = group.and_then(|group| group.mean(value));
-                Cell::figure(mean.map_or("–".into(), |mean| form(mean.value)))
+    let mut rows = Vec::new();
+    for ((label, setting), groups) in together {
+        for group in groups {
+            let mut row = vec![Cell::Series(group.style, label.to_owned())];
+            row.extend([Cell::Text(setting.clone()), Cell::Text(scheme(group).to_owned())]);
+            row.extend(MEASURES.iter().map(|(_, value, form)| {
+                Cell::figure(group.mean(value).map_or("–".into(), |mean| form(mean.value)))
             }));
+            rows.push(row);
         }
-        row
-    };
-    together.into_iter().map(row).collect()
+    }
+    rows
 }

@@ -93,6 +93,32 @@ fn faults_are_told_in_words() {
 }
 
 #[test]
+fn faults_that_differ_are_counted_and_violations_read_well() {
+    let mut records = quickstart();
+    records[0].marks.clear();
+    records[1].marks = vec![MarkAt { at_s: 0.0, replica: Some(3), what: "slow: by 5".into() }];
+    records[2].summary.violations = vec![violation("two blocks")];
+    let html = page(&records);
+    assert_well_formed(&html);
+    let told = "In simulation, 2 of 3 runs had faults: slow in 1, crash in 1 and restart in 1.";
+    assert!(html.contains(told), "{html}");
+    assert!(html.contains("Over QUIC, the cluster saw crash r1 at 10"), "there all had the same");
+    assert!(html.contains("Checkers saw violations: agreement once."));
+}
+
+#[test]
+fn nothing_is_said_of_a_replay_or_a_time_that_there_is_not() {
+    let real = &quickstart()[3..];
+    assert!(!page(real).contains("byzlab replay"), "no simulation, no replay");
+    let dir = folder("quickstart", real);
+    let manifest = dir.path().join(crate::folder::MANIFEST);
+    assert!(render(dir.path()).unwrap().contains(", took 93.5\u{a0}s"));
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("93.5", "0.0");
+    std::fs::write(&manifest, text).unwrap();
+    assert!(!render(dir.path()).unwrap().contains(", took "));
+}
+
+#[test]
 fn what_a_host_says_of_a_fault_is_told_beside_its_name() {
     let mut records = quickstart();
     let damage = MarkAt {
@@ -254,9 +280,13 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
-fn schemes_of_signatures_stand_side_by_side() {
+fn what_signatures_cost_is_told_of_every_scheme_but_tags() {
     let mut records = quickstart();
-    assert!(!page(&records).contains("id=\"signatures\""), "one scheme a host");
+    let simulated = &records[..3];
+    assert!(!page(simulated).contains("id=\"signatures\""), "tags alone cost nothing");
+    let real = page(&records[3..]);
+    assert!(real.contains("id=\"signatures\"") && real.contains("<td>ed25519</td>"), "one alone");
+
     for (record, scheme) in records.iter_mut().zip(["ed25519", "bls"].into_iter().cycle()) {
         record.scheme = scheme.into();
         record.summary.host = "sim".into();
@@ -264,18 +294,25 @@ fn schemes_of_signatures_stand_side_by_side() {
         record.summary.protocol = "pbft".into();
         record.point = [("cluster.scheme".to_owned(), scheme.into())].into_iter().collect();
         let bytes = if scheme == "bls" { 53.0 } else { 204.0 };
-        let blocks = record.summary.committed_blocks as f64;
-        record.figures.insert("proof_bytes".into(), bytes * blocks);
+        // Blocks of four transactions.
+        let blocks = record.summary.committed_transactions / 4;
+        record.summary.committed_blocks = blocks;
+        record.summary.committed_transactions = 4 * blocks;
+        record.figures.insert("proof_bytes".into(), bytes * blocks as f64);
+        record.figures.insert("checking_us".into(), 100.0 * blocks as f64);
+    }
+    for scheme in ["ed25519", "bls"] {
+        let one: Vec<_> = records.iter().filter(|r| r.scheme == scheme).cloned().collect();
+        assert!(page(&one).contains("id=\"signatures\""), "{scheme} alone");
     }
     let html = page(&records);
     assert_well_formed(&html);
     let section =
         html.split("id=\"signatures\"").nth(1).unwrap().split("</section>").next().unwrap();
-    assert!(
-        section.contains("Proof of a block, ed25519") && section.contains("Proof of a block, bls")
-    );
-    assert_eq!(section.matches("<tr").count(), 2, "a head and one row for both: {section}");
-    assert!(section.contains("204") && section.contains("53"), "{section}");
+    assert_eq!(section.matches("<tr").count(), 3, "a head and a row for each: {section}");
+    for cell in ["204\u{a0}B", "53.0\u{a0}B", "51.0\u{a0}B", "13.2\u{a0}B", ">25.0<", ">0.100<"] {
+        assert!(section.contains(cell), "no {cell} in {section}");
+    }
 }
 
 #[test]
