@@ -101,6 +101,8 @@ mod tests {
             (Note::CatchingUp { from: Height(3) }, "catches up from height 3 on"),
             (Note::Waits { why: "no quorum" }, "waits: no quorum"),
         ];
-        words.map(|(note, words)| assert_eq!(note.to_string(), words));
+        for (note, words) in words {
+            assert_eq!(note.to_string(), words);
+        }
     }
 }

@@ -433,3 +433,22 @@ fn replicas_sign_by_bls_in_simulation_on_a_cluster_and_in_a_deployment() {
     let said = stderr(&output);
     assert!(said.contains("the vote key of replica 1 is not proven to be held"), "{said}");
 }
+
+#[test]
+fn a_replay_is_offered_where_there_is_one_and_a_set_key_is_said_to_be_swept_no_more() {
+    let file = "name = \"short\"\n[protocol]\nname = \"central\"\n[load]\nrate = 50\nuntil = \"200ms\"\n\
+                [stop]\nafter = \"500ms\"\n[sweep]\n\"cluster.nodes\" = [4, 7]\n";
+    let dir = with_file(file);
+    let run = |host: &str| {
+        let host = format!("host={host}");
+        let output =
+            byzlab(&dir, &["run", "tiny.toml", "--set", &host, "--set", "cluster.nodes=1"]);
+        assert_eq!(code(&output), 0, "{}{}", stdout(&output), stderr(&output));
+        let said = "note: --set cluster.nodes: it takes the place of the sweep `cluster.nodes`";
+        assert!(stderr(&output).contains(said), "{}", stderr(&output));
+        stdout(&output)
+    };
+    assert!(run("sim").contains("byzlab replay "));
+    let real = run("quic");
+    assert!(real.contains("report.html") && !real.contains("byzlab replay"), "{real}");
+}
