@@ -69,7 +69,7 @@ fn cost(start_ns: u64) -> Costs {
 /// What routes everything to the GPU by itself: by its costs, or without asking.
 fn routed(gpu: Arc<Gpu>, by_cost: bool) -> Routed {
     let (dear, cheap) = (cost(1 << 40), cost(1));
-    let profile = Profile { about: "made up".into(), cpu: dear, gpu: Some(cheap) };
+    let profile = Profile { about: "made up".into(), cpu: dear, gpu: Some(cheap), cores: None };
     let (cpu, clock) = (gpu.cpu().clone(), Box::new(WallClock::default()));
     match by_cost {
         true => Routed::new(cpu, gpu, &profile, clock),
@@ -191,7 +191,8 @@ fn signing_is_warm_when_it_is_expected() {
     let Some(gpu) = open(Options::default()) else { return };
     let gpu = Arc::new(gpu);
     let before = gpu.stats();
-    let never = Profile { about: "never".into(), cpu: cost(1), gpu: Some(cost(1 << 40)) };
+    let never =
+        Profile { about: "never".into(), cpu: cost(1), gpu: Some(cost(1 << 40)), cores: None };
     let (cpu, clock) = (gpu.cpu().clone(), Box::new(WallClock::default()));
     let auto = Routed::new(cpu, gpu.clone(), &never, clock);
     auto.expect_signing();

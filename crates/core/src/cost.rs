@@ -149,12 +149,41 @@ pub struct Profile {
     /// The GPU's costs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<Costs>,
+    /// The cores that share a call, where `cpu` tells what it costs on one of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cores: Option<Cores>,
+}
+
+/// Cores that share a call where that is sooner: what is small stays on the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cores {
+    /// How many.
+    pub count: u64,
+    /// What it costs to wake the others, in nanoseconds.
+    pub wake_ns: u64,
+}
+
+impl Cores {
+    /// A call on all of them, of which `one` does it in `alone` by itself.
+    fn time(&self, one: &Cost, items: u64, bytes: u64, alone: Span) -> Span {
+        let (count, start_ns) = (self.count.max(1), one.start_ns + self.wake_ns);
+        // One of them has the largest part, which has the start and the floor of one.
+        let shared = Cost { start_ns, ..*one }.time(items.div_ceil(count), bytes.div_ceil(count));
+        shared.min(alone)
+    }
 }
 
 impl Profile {
+    /// The time for one call on the CPU.
+    pub fn cpu_time(&self, work: Work, items: u64, bytes: u64) -> Span {
+        let one = self.cpu.of(work);
+        let alone = one.time(items, bytes);
+        self.cores.map_or(alone, |cores| cores.time(one, items, bytes, alone))
+    }
     /// The time for one call on the side that does it sooner, and whether that is the GPU.
     pub fn time(&self, work: Work, items: u64, bytes: u64) -> (Span, bool) {
-        let cpu = self.cpu.of(work).time(items, bytes);
+        let cpu = self.cpu_time(work, items, bytes);
         match self.gpu.map(|gpu| gpu.of(work).time(items, bytes)) {
             Some(gpu) if gpu < cpu => (gpu, true),
             _ => (cpu, false),
@@ -163,10 +192,11 @@ impl Profile {
     /// From how many items of `bytes` bytes each the GPU takes at most `percent` of the CPU's time, up to
     /// `most`; `None` if from none on.
     pub fn crossover(&self, work: Work, bytes: u64, percent: u64, most: u64) -> Option<u64> {
-        let (cpu, gpu) = (self.cpu.of(work), self.gpu?);
+        let gpu = self.gpu?;
         let wins = |n: u64| {
-            let time = |cost: &Cost| u128::from(cost.time(n, n.saturating_mul(bytes)).0);
-            100 * time(gpu.of(work)) <= u128::from(percent) * time(cpu)
+            let all = n.saturating_mul(bytes);
+            let (gpu, cpu) = (gpu.of(work).time(n, all).0, self.cpu_time(work, n, all).0);
+            100 * u128::from(gpu) <= u128::from(percent) * u128::from(cpu)
         };
         // Where T is a start and a slope on both sides, whoever wins at last wins from one size on; a
         // floor on the CPU's side may hide a smaller win, which is found by looking at all powers of two.
@@ -205,6 +235,29 @@ mod tests {
         assert_eq!(Cost::default().rate(), None);
     }
 
+    /// Little stays on one core, and more cores are never later than fewer.
+    #[test]
+    fn cores_share_what_is_worth_it() {
+        let hashes = Cost { start_ns: 100, byte_ps: 1_000, floor_ns: 0, item_ps: 9_000 };
+        let cpu = Costs { hashes, ..Costs::default() };
+        let of = |count| Profile {
+            cpu,
+            cores: Some(Cores { count, wake_ns: 50_000 }),
+            ..Profile::default()
+        };
+        let time = |count, items| of(count).cpu_time(Work::Hashes, items, items).0;
+        assert_eq!([1, 16].map(|count| time(count, 1)), [110, 110]);
+        assert_eq!(
+            [1, 16].map(|count| time(count, 5_000)),
+            [50_100, 50_100],
+            "waking takes as long"
+        );
+        assert_eq!(time(1, 160_000), 1_600_100);
+        assert_eq!(time(16, 160_000), 50_000 + 100 + 100_000);
+        assert_eq!(time(16, 0), 0);
+        assert_eq!(of(16).time(Work::Hashes, 160_000, 160_000), (Span(150_100), false));
+    }
+
     #[test]
     fn the_crossover_is_the_first_size_that_pays() {
         let costs = |cost| {
@@ -213,7 +266,7 @@ mod tests {
             costs
         };
         let about = String::from("by hand");
-        let profile = Profile { about, cpu: costs(NARROW), gpu: Some(costs(WIDE)) };
+        let profile = Profile { about, cpu: costs(NARROW), gpu: Some(costs(WIDE)), cores: None };
         let at = profile.crossover(Work::UnknownKeys, 0, 100, 1 << 20);
         assert_eq!(at, Some(352), "950 µs are 351.9 signatures");
         assert_eq!(profile.time(Work::UnknownKeys, 351, 0), (NARROW.time(351, 0), false));

@@ -34,7 +34,7 @@ pub use accelerator::{Accelerator, Reference};
 pub use block::{Block, Proof};
 pub use claim::{Claim, Invalid, Puzzle, Seal, Target};
 pub use committee::{Committee, Seat};
-pub use cost::{Cost, Costs, Profile, Work};
+pub use cost::{Cores, Cost, Costs, Profile, Work};
 pub use crypto::{
     Digest, Possession, PublicKey, Scheme, Signature, Signer, Statement, VoteKey, bls::VoteKeys,
 };

@@ -194,7 +194,7 @@ mod tests {
             |known_keys, unknown_keys| Costs { known_keys, unknown_keys, ..Costs::default() };
         let cpu = costs(cost(0, 10_000_000), cost(0, 20_000_000));
         let gpu = costs(cost(25_000, 1_000_000), cost(25_000, 2_000_000));
-        let profile = Profile { about: "made up".into(), cpu, gpu: Some(gpu) };
+        let profile = Profile { about: "made up".into(), cpu, gpu: Some(gpu), cores: None };
         let prices = Prices::new(CpuModel::free(), Some(Arc::new(profile)), &committee);
         let few = prices.weigh(&[signed(1), signed(2)]);
         let charge = prices.charge(&few);

@@ -116,7 +116,8 @@ fn charged(gpu: Option<Costs>, gap: Span) -> Outcome {
     let mut scenario = votes(Scheme::Simulated);
     scenario.cpu = CpuModel::server();
     scenario.clients = Clients::open(3, gap, Time::seconds(1));
-    let profile = Profile { about: "a made-up machine".into(), cpu: costs(100, 0), gpu };
+    let profile =
+        Profile { about: "a made-up machine".into(), cpu: costs(100, 0), gpu, cores: None };
     scenario.proving = Some(Arc::new(profile));
     let outcome = repeatable(&scenario);
     assert_eq!(outcome.violations, []);

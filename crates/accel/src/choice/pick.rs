@@ -163,7 +163,7 @@ impl Devices {
         let cpu_costs = measure(&**cpu, &clock, &mut samples, most)?;
         let gpu_costs = measure(&**gpu, &clock, &mut samples, most)?;
         let about = format!("{}, and {}", identity.adapter_and_driver(), identity.cpu);
-        let profile = Profile { about, cpu: cpu_costs, gpu: Some(gpu_costs) };
+        let profile = Profile { about, cpu: cpu_costs, gpu: Some(gpu_costs), cores: None };
         if let (Some(folder), None) = (&self.cache, widest) {
             let path = identity.file(folder).display().to_string();
             said.push(match keep::save(folder, &identity, &profile) {

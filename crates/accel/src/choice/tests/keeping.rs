@@ -15,7 +15,7 @@ fn identity() -> Identity {
 }
 
 fn profile() -> Profile {
-    Profile { about: "measured".into(), cpu: all(NARROW), gpu: Some(all(WIDE)) }
+    Profile { about: "measured".into(), cpu: all(NARROW), gpu: Some(all(WIDE)), cores: None }
 }
 
 #[test]

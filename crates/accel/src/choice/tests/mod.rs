@@ -167,7 +167,8 @@ pub fn pair(computes: bool) -> (Arc<Side>, Arc<Side>, Routed) {
     let clock = Virtual::default();
     let cpu = Side::new("cpu", all(NARROW), &clock, computes);
     let gpu = Side::new("gpu", all(WIDE), &clock, computes);
-    let profile = Profile { about: "made up".into(), cpu: all(NARROW), gpu: Some(all(WIDE)) };
+    let profile =
+        Profile { about: "made up".into(), cpu: all(NARROW), gpu: Some(all(WIDE)), cores: None };
     let routed = Routed::new(cpu.clone(), gpu.clone(), &profile, Box::new(clock));
     (cpu, gpu, routed)
 }

@@ -140,13 +140,17 @@ impl Bench<'_> {
     }
 }
 
+/// What drivers call a whole H200 of 132 multiprocessors at 1.98 GHz. Others that have it in their names have
+/// a slower clock (NVL), a part of the chip (MIG) or another bus (GH200).
+const H200: &str = "NVIDIA H200";
+
 /// What physics allows on the adapter, in items a second, where it is known: on an H200.
 ///
 /// Its integer units do 132 · 1.98 GHz · 64 operations a second, and the bus moves 55 GB/s. A signature
 /// takes so many operations with 64-bit integers or with those of 32 bits alone; a hash is there as soon
 /// as its bytes are; a nonce takes 2,150 operations.
 pub(super) fn limits(opened: Option<&Opened>) -> Vec<Limit> {
-    let Some(opened) = opened.filter(|opened| opened.name.contains("H200")) else {
+    let Some(opened) = opened.filter(|opened| opened.name == H200) else {
         return Vec::new();
     };
     let signatures = |work, wide: u64, narrow: u64| Limit {
@@ -176,4 +180,29 @@ pub(super) fn limits(opened: Option<&Opened>) -> Vec<Limit> {
             by: "integer units".to_owned(),
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_of_the_one_that_they_are_known_of() {
+        let limits_of = |name: &str| {
+            let opened = Opened {
+                name: name.to_owned(),
+                kind: String::new(),
+                backend: String::new(),
+                driver: String::new(),
+                int64: true,
+                buffer_bytes_max: 0,
+            };
+            limits(Some(&opened)).len()
+        };
+        assert_eq!(limits_of("NVIDIA H200"), 5);
+        for name in ["NVIDIA GH200 480GB", "NVIDIA H200 NVL", "NVIDIA H200 MIG 1g.18gb", "llvmpipe"]
+        {
+            assert_eq!(limits_of(name), 0, "{name}");
+        }
+    }
 }

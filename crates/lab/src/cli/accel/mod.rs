@@ -224,7 +224,7 @@ fn alone(cpu: &Arc<Cpu>, widest: Option<u64>) -> Result<Profile> {
     let (clock, mut samples) = (WallClock::default(), Samples::new(1 << 12));
     let costs: Costs = measure(&**cpu, &clock, &mut samples, widest.unwrap_or(u64::MAX))
         .map_err(|why| anyhow!(why))?;
-    Ok(Profile { about: cpu.name(), cpu: costs, gpu: None })
+    Ok(Profile { about: cpu.name(), cpu: costs, gpu: None, cores: None })
 }
 
 /// From which size each kind of work goes to the adapter.
