@@ -452,3 +452,13 @@ fn a_replay_is_offered_where_there_is_one_and_a_set_key_is_said_to_be_swept_no_m
     let real = run("quic");
     assert!(real.contains("report.html") && !real.contains("byzlab replay"), "{real}");
 }
+
+/// Whoever writes a protocol in Python is not sent to a Rust method.
+#[test]
+fn what_promises_nothing_is_told_so_in_its_own_terms() {
+    let dir = with_file(TINY);
+    let output = byzlab(&dir, &["conform", "process"]);
+    let told = stderr(&output);
+    assert_eq!(code(&output), 2, "{told}");
+    assert!(told.contains("[[expect]]") && !told.contains("Entry::"), "{told}");
+}

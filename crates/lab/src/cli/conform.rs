@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Found, run::jobs, say};
 use crate::{
     conform::{self, Sheet, swarms, title},
+    process::ENTRY,
     runner::side_by_side,
 };
 
@@ -51,7 +52,16 @@ pub(super) fn conform(arguments: &Arguments, registry: &Registry) -> Result<Foun
         entries.iter().flat_map(|e| e.theories.iter().map(|theory| (*e, theory))).collect();
     if variants.is_empty() {
         let names: Vec<_> = entries.iter().map(|entry| entry.name).collect();
-        bail!("{} declares no theory: see `Entry::promising`", names.join(", "));
+        let names = names.join(", ");
+        if entries.iter().all(|entry| entry.name == ENTRY.name) {
+            bail!(
+                "a program behind `{names}` declares no theory, so there is nothing to hold it against: \
+                 `byzlab run FILE` checks its agreement, and the file's `[[expect]]` what else it is to do"
+            );
+        }
+        bail!(
+            "{names} declares no theory, so there is nothing to hold it against: see `Entry::promising`"
+        );
     }
     match (arguments.seeds, arguments.seed) {
         (None, None) => promises(arguments, &variants),

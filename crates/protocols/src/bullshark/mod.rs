@@ -40,6 +40,8 @@
 //! double until they suffice.
 //!
 //! # Deviations from the papers
+//! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in arXiv 2209.05633 it is
+//!   the other way round.
 //! - Batches are in the headers: Narwhal's workers, which spread one replica's batches over machines, are not here.
 //! - Quorums are computed for any n, and n − q + 1 votes commit, which is f + 1 where n = 3f + 1.
 //! - A certificate travels without its header; who lacks that fetches both.
@@ -223,6 +225,7 @@ impl Bullshark {
         out: &mut Effects<Self>,
     ) {
         match message {
+            // Narwhal (arXiv 2105.11827): a block, the signatures on it, and its certificate of availability.
             Message::Header(header) => self.on_header(now, from, header, out),
             Message::Vote(header, signature) => self.on_vote(from, header, signature, out),
             Message::Certificate(header, certificate) => {

@@ -95,7 +95,8 @@ impl Bullshark {
         }
     }
 
-    /// Votes for the headers all of whose ancestors are in the DAG.
+    /// Votes for the headers all of whose ancestors are in the DAG: the first of an author in a round, and
+    /// no other (Narwhal, arXiv 2105.11827: that is why no two blocks of one author and round are certified).
     pub(super) fn vote_for_waiting(&mut self, out: &mut Effects<Self>) {
         let Self { headers, voted, loom, bound, .. } = self;
         let refused = |header: &Vertex| {
@@ -144,6 +145,7 @@ impl Bullshark {
         }
         // More than a quorum may vote.
         let Some(votes) = self.votes.as_mut() else { return };
+        // Narwhal's certificate of availability: 2f + 1 signatures.
         if let Some(certificate) = votes.add(from, header.digest, signature) {
             out.broadcast(Message::Certificate(header, Arc::new(certificate)));
         }

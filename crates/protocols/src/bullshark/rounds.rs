@@ -24,7 +24,8 @@ impl Bullshark {
         let highest = self.loom.dag.highest().max(self.heard);
         let called = self.is_busy() || highest > self.loom.last_round();
         let Self { pace, loom, anchors, .. } = self;
-        // Wait for the anchor in its round, and for votes on it in the next.
+        // arXiv 2209.05633, timeouts in the construction of the DAG: wait for the anchor in its round, and in
+        // the next for f + 1 votes on it or 2f + 1 that are none.
         let spoke = |round| match Anchors::has_anchor(round) {
             true => loom.dag.first(round, anchors.leader(round)).is_some(),
             false => anchors.is_voted(round),

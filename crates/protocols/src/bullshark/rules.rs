@@ -53,7 +53,8 @@ impl Anchors {
         let votes = Self::has_anchor(anchor) && anchor > self.decided;
         votes.then(|| vertex.parent(anchor, self.leader(anchor)).copied())
     }
-    /// Counts an accepted vertex; gives the anchor that it makes committed.
+    /// Counts an accepted vertex; gives the anchor that it makes committed: `tryOrdering` of arXiv
+    /// 2209.05633, which asks for f + 1 votes.
     pub fn count(&mut self, vertex: &Vertex) -> Option<VertexRef> {
         let vote = self.vote(vertex)?;
         let (size, author) = (self.size, vertex.author);
@@ -67,7 +68,8 @@ impl Anchors {
         (new && voters.count() == self.enough).then_some(anchor)
     }
     /// The anchors to be ordered with a committed one, in order: from it down, each that the one above
-    /// leads to. (The paper's procedure of ordering anchors.)
+    /// leads to (`orderAnchors` of arXiv 2209.05633; the history of each, `orderHistory`, is in
+    /// [`kit::dag`](crate::kit::dag)).
     pub fn chain(&self, dag: &Dag, anchor: &Arc<Vertex>) -> Vec<Arc<Vertex>> {
         let mut chain = vec![anchor.clone()];
         let mut low = anchor;
@@ -91,8 +93,8 @@ impl Anchors {
             self.votes = self.votes.split_off(&round.next());
         }
     }
-    /// Whether vertices of a voting round settle as far as they can whether its anchor is committed: enough
-    /// vote for it, or a quorum does not.
+    /// Whether vertices of a voting round settle as far as they can whether its anchor is committed: as
+    /// arXiv 2209.05633 has it, f + 1 vote for it, or 2f + 1 do not.
     pub fn is_voted(&self, round: Round) -> bool {
         let anchor = round.back(1);
         let settled = |votes: &Votes| {

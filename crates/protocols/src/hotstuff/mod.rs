@@ -264,10 +264,12 @@ impl HotStuff {
         out: &mut Effects<Self>,
     ) {
         match message {
+            // Algorithm 4, `onReceiveProposal` and `onReceiveVote`; in HotStuff-2 the second phase too.
             Message::Propose(proposal) => self.on_propose(now, from, &proposal, out),
             Message::Vote(vote) => self.on_vote(now, from, Phase::Vote, vote, out),
             Message::Prepare(qc) => self.on_prepare(now, from, &qc, out),
             Message::Vote2(vote) => self.on_vote(now, from, Phase::Vote2, vote, out),
+            // Algorithm 5, `onReceiveNewView`.
             Message::Timeout(vote, standing) => self.on_timeout(now, from, vote, &standing, out),
             Message::Status(standing, asks) => self.on_status(now, from, &standing, asks, out),
             Message::Wanted(wanted) => self.on_wanted(now, from, wanted, out),

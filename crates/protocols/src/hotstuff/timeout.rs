@@ -34,7 +34,9 @@ impl HotStuff {
         }
     }
 
-    /// Gives up on the view: votes in it no more, and says so. Again, and to all, when that was in vain.
+    /// Gives up on the view: votes in it no more, and says so (Algorithm 5, `onNextSyncView`: a new-view with
+    /// the highest certificate to the next leader; Jolteon's timeout goes to all). Again, and to all, when
+    /// that was in vain.
     fn give_up(&mut self, now: Time, out: &mut Effects<Self>) {
         let view = self.pacemaker.view();
         let first = self.pacemaker.give_up();

@@ -104,6 +104,7 @@ impl HotStuff {
         let ballot = Ballot { voted: self.voted, lock: self.lock };
         let high = proposal.timeout.as_ref().map(|timeout| timeout.high());
         let justify = proposal.justify.view();
+        // Algorithm 4, l. 18, or its like in the other papers.
         if let Some(why) = objection(self.setup.rule, ballot, view, justify, high) {
             return out.drop(from, "propose", why);
         }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeMap, fmt::Write as _, marker::PhantomData, sync::Arc};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
 
 use byzlab_core::{
     Action, Batch, BatchLimit, Block, Claim, Committee, Entry, Event, Message, Note, Packet,
@@ -21,7 +21,8 @@ const STEP: Span = Span::ms(10);
 
 /// Replicas that say `M` to each other, and what they said.
 pub(crate) struct Steps<M> {
-    messages: PhantomData<M>,
+    /// Everything said, in order: in which step, by whom, what.
+    pub(crate) messages: Vec<(u64, ReplicaId, M)>,
     entry: Entry,
     params: toml::Table,
     committee: Arc<Committee>,
@@ -52,7 +53,7 @@ impl<M: Message> Steps<M> {
         let committee = Arc::new(Committee::new("test", keys, false));
         let size = usize::from(n);
         let mut steps = Self {
-            messages: PhantomData,
+            messages: Vec::new(),
             entry,
             params: toml::from_str(params).unwrap(),
             committee,
@@ -81,6 +82,11 @@ impl<M: Message> Steps<M> {
         let replica = self.entry.build(seat, signer(i), &self.params, saved).unwrap();
         self.replicas[id.index()] = Some(replica);
         self.flying.extend([Event::Start, Event::Waiting(true)].map(|event| (id, event)));
+    }
+
+    /// A replica goes down; what it said before is on its way.
+    pub(crate) fn crash(&mut self, i: u16) {
+        self.replicas[ReplicaId(i).index()] = None;
     }
 
     /// Whether an auditor finds every block of every ledger proven.
@@ -193,6 +199,7 @@ impl<M: Message> Steps<M> {
         let others = self.committee.ids().filter(|&id| id != me);
         let to: Vec<_> = others.filter(|&id| to == To::All || to == To::One(id)).collect();
         self.said.entry((me, message.kind())).or_default().extend(&to);
+        self.messages.push((self.step, me, message.clone()));
         if self.lose.take_if(|lose| *lose == (me, message.kind())).is_some() {
             return self.lost = true;
         }

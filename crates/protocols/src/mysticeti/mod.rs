@@ -16,7 +16,7 @@
 //!
 //! | file | paper | what |
 //! |---|---|---|
-//! | `rules` | direct and indirect decision rule, Figures 2 and 3 | slots, and what decides them |
+//! | `rules` | direct and indirect decision rule, Figures 2 and 3 (d, e, f) | slots, and what decides them |
 //! | `rounds` | block creation, leader timeouts | when a replica makes a block, and of what |
 //! | `log`, `message`, `params`, `theory` | | saved state; messages; parameters; promises |
 //!
@@ -187,6 +187,7 @@ impl Mysticeti {
         out: &mut Effects<Self>,
     ) {
         match message {
+            // A round's one message; all that decides (Figures 2 and 3) is read from the DAG of these.
             Message::Block(block) => self.on_block(now, from, block, out),
             Message::Fetched(blocks) => self.on_fetched(now, from, blocks, out),
             Message::Upkeep(Upkeep::Fetch(names)) => {

@@ -14,7 +14,8 @@ use crate::kit::{
     dag::{Dag, Round, Vertex, VertexRef},
 };
 
-/// Rounds from a leader's to the first that may decide it when it is not decided directly.
+/// Rounds from a leader's to the first that may decide it when it is not decided directly: the paper's
+/// anchor is of a round r′ > r + 2.
 pub const WAVE: u64 = 3;
 
 /// What is known of a slot.
@@ -69,7 +70,8 @@ impl Slot {
         });
         &mut self.candidates[at]
     }
-    /// The block that a quorum of `voters`, vertices of the round after it, support.
+    /// The certificate pattern (Figure 2, right): the block that a quorum of `voters`, vertices of the
+    /// round after it, support.
     fn certified<'a>(
         &self,
         round: Round,
@@ -84,21 +86,26 @@ impl Slot {
         }
         votes.into_iter().find(|&(_, count)| count >= quorum).map(|(block, _)| block)
     }
-    /// The direct decision rule.
+    /// The direct decision rule, step 1.
     fn direct(&self, quorum: usize) -> Status {
         let committed = self.candidates.iter().find(|c| c.certifiers.count() >= quorum);
         match committed {
+            // A quorum of certificates: to-commit.
             Some(candidate) => Status::Commit(candidate.block),
+            // The skip pattern (Figure 2, left): to-skip.
             None if self.blames.count() >= quorum => Status::Skip,
+            // Left to step 2.
             None => Status::Undecided,
         }
     }
-    /// The indirect decision rule, from a committed anchor.
+    /// The indirect decision rule, step 2, from a committed anchor.
     fn through_anchor(&self, dag: &Dag, anchor: &VertexRef) -> Status {
         let certified =
             |c: &&Candidate| c.certificates.iter().any(|name| dag.reaches(anchor, name));
         match self.candidates.iter().find(certified) {
+            // Figure 3e: the anchor has a certificate among its ancestors.
             Some(candidate) => Status::Commit(candidate.block),
+            // Figure 3f: it has none.
             None => Status::Skip,
         }
     }
@@ -172,6 +179,7 @@ impl Slots {
                     let later = statuses.range(first..).map(|(_, status)| status);
                     status = match later.into_iter().find(|&&status| status != Status::Skip) {
                         Some(Status::Commit(anchor)) => slot.through_anchor(dag, anchor),
+                        // Figure 3d: the anchor is undecided itself.
                         _ => Status::Undecided,
                     };
                 }

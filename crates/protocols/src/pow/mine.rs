@@ -35,7 +35,7 @@ impl Pow {
         }
     }
 
-    /// Begins on a new block: the best chain has a new end, transactions have come, or nonces may
+    /// Begins on a new block (Nakamoto §5, step 2): the best chain has a new end, transactions have come, or nonces may
     /// run out. Where transactions wait, the batch comes first ([`on_batch`](Self::on_batch)).
     pub(super) fn renew(&mut self, now: Time, out: &mut Effects<Self>) {
         if self.mine.waiting {
@@ -52,7 +52,8 @@ impl Pow {
         out.arm(Timer::Renew, now + self.age());
     }
 
-    /// Mines a block with this batch on the best chain's end. Starting over costs nothing: a search
+    /// Mines a block with this batch on the best chain's end (Nakamoto §5, steps 3 and 6: with the hash of the
+    /// accepted block as its parent). Starting over costs nothing: a search
     /// has no memory of the nonces that failed.
     pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         let tip = self.tree.tip();
@@ -76,6 +77,7 @@ impl Pow {
         self.mine.template = Some(Sealed { header, height, batch });
     }
 
+    /// Nakamoto §5, step 4: the proof of work is found; the block goes to all.
     pub(super) fn on_sealed(&mut self, now: Time, seal: Seal, out: &mut Effects<Self>) {
         let ours = |template: &mut Sealed| template.header.puzzle() == seal.puzzle;
         let Some(mut sealed) = self.mine.template.take_if(ours) else {

@@ -214,6 +214,7 @@ impl Protocol for Pow {
         match input {
             Input::Start => self.on_start(now, out),
             Input::Message { from, message } => match message {
+                // Nakamoto §5, steps 4 and 5: whoever finds a block tells all; §5, end: who lacks one asks for it.
                 Say::Announce(head) => self.on_announce(now, from, head, out),
                 Say::GetHeaders(locator) => self.on_get_headers(from, locator, out),
                 Say::Headers(headers) => self.on_headers(now, from, headers, out),
@@ -223,6 +224,7 @@ impl Protocol for Pow {
             Input::Timer(Timer::Renew) => self.renew(now, out),
             Input::Timer(Timer::Requests) => self.on_requests_due(now, out),
             Input::Waiting(waiting) => self.on_waiting(now, waiting, out),
+            // Nakamoto §5, steps 2 and 3: collect transactions into a block, and work on its proof.
             Input::Batch(batch) => self.on_batch(now, batch, out),
             Input::Sealed(seal) => self.on_sealed(now, seal, out),
             Input::Blocks { tag, blocks } => self.on_blocks_read(tag, blocks, out),
@@ -294,8 +296,8 @@ impl Pow {
         self.renew(now, out);
     }
 
-    /// Follows the best chain to its new end: takes back what it left, commits what is deep enough,
-    /// tells the neighbours, and mines on.
+    /// Follows the best chain to its new end: takes back what it left, commits what is deep enough
+    /// (Nakamoto §11), tells the neighbours, and mines on (§5, step 6).
     fn on_new_tip(
         &mut self,
         now: Time,

@@ -9,7 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `message` | messages, and what must hold for each; a block's proof, and its audit |
-//! | `rules` | propose, vote, notarize, finalize, in the words of the paper's §2 |
+//! | `rules` | propose, vote, notarize, finalize, in the words of the paper's introduction (Propose-Vote, Finalize) |
 //! | `keep` | messages of other epochs, echoes, retransmission, state transfer |
 //! | `log` | what is saved, recovery |
 //!
@@ -261,7 +261,7 @@ pub const THEORY: &[Theory] = &[
 ];
 
 const QUIET: Theory = Theory {
-    source: "Chan & Shi 2020, §2",
+    source: "Chan & Shi 2020, introduction: Propose-Vote, Finalize",
     ideal: "",
     swarm: "delta = \"60ms\"",
     bounds: &["delta"],

@@ -1,4 +1,5 @@
-//! The protocol of the paper's §2: propose, vote, notarize, finalize.
+//! The protocol as the paper's introduction states it: *Propose-Vote*, whose three items are numbered here, and
+//! *Finalize*.
 
 use std::sync::Arc;
 
@@ -36,7 +37,7 @@ impl Streamlet {
         let proposed = self.slots.get(&epoch).is_some_and(|slot| slot.proposal.is_some());
         self.asking = leader == self.seat.me && !proposed;
         if self.asking {
-            // "The epoch's designated leader proposes a new block extending from the longest
+            // Propose-Vote, 1: "The epoch's designated leader proposes a new block extending from the longest
             // notarized chain it has seen."
             match self.chain.branch(self.longest) {
                 Ok(branch) => {
@@ -83,7 +84,7 @@ impl Streamlet {
         self.fire(now, out);
     }
 
-    /// "Every player votes for the first proposal they see from the epoch's leader, as long as the
+    /// Propose-Vote, 2: "Every player votes for the first proposal they see from the epoch's leader, as long as the
     /// proposed block extends from (one of) the longest notarized chain(s) that the voter has seen."
     fn votes(&mut self, now: Time, out: &mut Effects<Self>) -> bool {
         let epoch = self.epoch;
@@ -127,7 +128,7 @@ impl Streamlet {
             }
             return false;
         }
-        // "When a block gains votes from at least 2n/3 distinct players, it becomes notarized."
+        // Propose-Vote, 3: "When a block gains votes from at least 2n/3 distinct players, it becomes notarized."
         if votes.count(head) == quorum {
             let certificate = votes.certificate(head, quorum).expect("they are so many");
             self.notarize(Arc::new(Notarization { epoch, head, certificate }));
@@ -147,7 +148,7 @@ impl Streamlet {
         known.add(notarization);
     }
 
-    /// "If in any notarized chain, there are three adjacent blocks with consecutive epoch numbers, the
+    /// Finalize: "If in any notarized chain, there are three adjacent blocks with consecutive epoch numbers, the
     /// prefix of the chain up to the second of the three blocks is considered final."
     fn finalizes(&mut self, now: Time, out: &mut Effects<Self>) -> bool {
         let Some(three) = self.notarized.values().rev().find_map(|third| self.three(third)) else {

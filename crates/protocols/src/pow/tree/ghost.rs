@@ -44,7 +44,8 @@ impl Tree {
         self.adopt(*branch.last().expect("it has its first block"))
     }
 
-    /// From `first`, which stands beside the chain, up into the heaviest subtrees to the end.
+    /// From `first`, which stands beside the chain, up into the heaviest subtrees to the end (Sompolinsky &
+    /// Zohar 2015, Algorithm 1).
     fn heaviest(&self, first: Digest) -> Vec<Digest> {
         let mut branch = vec![first];
         let mut at = first;

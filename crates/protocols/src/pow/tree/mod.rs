@@ -218,7 +218,7 @@ impl Tree {
 
     /// The target of a block on `parent`: its parent's, but after each [interval](Rules::interval)
     /// that times the ratio of how long the interval's blocks took to how long they should have
-    /// taken.
+    /// taken. (Nakamoto §4 asks for a moving average that aims at a number of blocks an hour.)
     ///
     /// As in Bitcoin, N blocks have N − 1 gaps between them, which are held against N · spacing; so
     /// the mean interval settles at spacing · N / (N − 2) when the hash rate is constant.
@@ -258,7 +258,8 @@ impl Tree {
         }
     }
     /// Takes in a block to which there is no [objection](Self::objection). Of two chains that are
-    /// equally good the one seen first stays the best.
+    /// equally good the one seen first stays the best until the other is better (Nakamoto §5: the tie is
+    /// broken by the next proof of work).
     pub fn insert(&mut self, digest: Digest, sealed: Sealed) -> Change {
         let Sealed { header, height, batch } = sealed;
         let parent = self.entry(&header.parent);
@@ -278,8 +279,10 @@ impl Tree {
         self.blocks.insert(digest, entry);
         self.arrivals += 1;
         match self.rules.choice {
+            // Nakamoto §4: the chain with the most work in it.
             ForkChoice::Longest if better => self.adopt(digest),
             ForkChoice::Longest => Change::Beside,
+            // Sompolinsky & Zohar 2015, Algorithm 1.
             ForkChoice::Ghost => self.weigh(digest),
         }
     }
