@@ -69,7 +69,7 @@ fn a_leader_without_a_quorum_stalls_and_the_violation_says_so() {
     let outcome = repeatable(&scenario);
     assert_eq!(violated(&outcome), ["progress"]);
     let what = &outcome.violations[0].what;
-    assert!(what.contains("committed nothing") && what.contains("r0 Proposed"), "{what}");
+    assert!(what.contains("committed nothing") && what.contains("r0 proposed"), "{what}");
     assert!(outcome.figures["messages_cut_off"] > 0.0);
 }
 
