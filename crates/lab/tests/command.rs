@@ -435,6 +435,17 @@ fn replicas_sign_by_bls_in_simulation_on_a_cluster_and_in_a_deployment() {
 }
 
 #[test]
+fn a_stall_is_told_on_the_terminal() {
+    let file = "name = \"stalls\"\n[protocol]\nname = \"hotstuff\"\n[load]\nrate = 20\n\
+                [stop]\nafter = \"3s\"\n[[fault]]\nkind = \"crash\"\nreplica = 1\nat = \"1s\"\n";
+    let dir = with_file(file);
+    let output = byzlab(&dir, &["run", "tiny.toml"]);
+    let told = "nothing can be committed from 1 s on: a three-chain in consecutive views";
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert!(stdout(&output).contains(told), "{}", stdout(&output));
+}
+
+#[test]
 fn a_replay_is_offered_where_there_is_one_and_a_set_key_is_said_to_be_swept_no_more() {
     let file = "name = \"short\"\n[protocol]\nname = \"central\"\n[load]\nrate = 50\nuntil = \"200ms\"\n\
                 [stop]\nafter = \"500ms\"\n[sweep]\n\"cluster.nodes\" = [4, 7]\n";

@@ -75,6 +75,10 @@ pub(super) fn of_findings(records: &[Record]) -> String {
             let word = if verdict.holds { "holds" } else { "FAILS" };
             text += &format!("{word}  {run}: {}: {}\n", verdict.expected, verdict.seen);
         }
+        if let Some(why) = &record.stall {
+            let from = record.stall_from_s;
+            text += &format!("theory  {run}: nothing can be committed from {from} s on: {why}\n");
+        }
         let violations = &record.summary.violations;
         for violation in violations.iter().take(VIOLATIONS_MAX) {
             let at = violation.at_s;

@@ -11,7 +11,7 @@ use super::{
     sections::comparison,
     words,
 };
-use crate::record::MarkAt;
+use crate::record::{MarkAt, Record};
 
 /// More panels than this are told as ranges, not one by one.
 const TOLD_MAX: usize = 4;
@@ -188,7 +188,10 @@ fn faults(model: &Model) -> String {
     }
     let tell = |host: &str| {
         let here: Vec<_> = hit.iter().copied().filter(|group| group.host == host).collect();
-        let alike = here.iter().all(|group| labels(group) == labels(here[0]));
+        let runs = || here.iter().flat_map(|group| &group.runs);
+        let kinds =
+            |run: &Record| run.marks.iter().map(kind).map(str::to_owned).collect::<Vec<_>>();
+        let alike = here.is_empty() || runs().all(|run| kinds(run) == kinds(&here[0].runs[0]));
         (!here.is_empty()).then(|| match alike {
             true => faults_on(host, &here),
             false => many_faults_on(model, host),
@@ -198,11 +201,10 @@ fn faults(model: &Model) -> String {
 }
 
 fn faults_on(host: &str, groups: &[&Group]) -> String {
-    let marks = groups[0].marks();
-    let moment = |mark| format!("{} at {}", mark_label(mark), words::seconds(mark.at_s));
-    let mut moments: Vec<_> = marks.iter().take(MARKS_MAX).map(moment).collect();
-    if marks.len() > MARKS_MAX {
-        moments.push(format!("{} more", marks.len() - MARKS_MAX));
+    let mut moments = moments(groups);
+    if let Some(more @ 1..) = moments.len().checked_sub(MARKS_MAX) {
+        moments.truncate(MARKS_MAX);
+        moments.push(format!("{more} more"));
     }
     let place = words::capital(&words::host(host));
     let mut text = format!("{place}, the cluster saw {}", words::list(&moments));
@@ -219,14 +221,36 @@ fn faults_on(host: &str, groups: &[&Group]) -> String {
     text + "."
 }
 
+/// What was done to all these runs, and when; to which replica, if it was the same one in all.
+fn moments(groups: &[&Group]) -> Vec<String> {
+    let labels = |run: &Record| run.marks.iter().map(mark_label).collect::<Vec<_>>();
+    let first = &groups[0].runs[0];
+    if groups.iter().flat_map(|group| &group.runs).all(|run| labels(run) == labels(first)) {
+        let moment = |mark| format!("{} at {}", mark_label(mark), words::seconds(mark.at_s));
+        return first.marks.iter().map(moment).collect();
+    }
+    let mut moments: IndexMap<(&str, String), usize> = IndexMap::new();
+    for mark in &first.marks {
+        *moments.entry((kind(mark), words::seconds(mark.at_s))).or_default() += 1;
+    }
+    let moment = |((kind, at), count): ((&str, String), usize)| {
+        format!("{kind} of {} at {at}, others in each run", words::many(count, "replica"))
+    };
+    moments.into_iter().map(moment).collect()
+}
+
+/// What was done, in a word or two.
+fn kind(mark: &MarkAt) -> &str {
+    mark.what.split(':').next().unwrap_or_default().trim()
+}
+
 /// Where runs differ in what was done to them: in how many of them what was done.
 fn many_faults_on(model: &Model, host: &str) -> String {
     let here = || model.records.iter().filter(|run| run.summary.host == host);
     let hit = here().filter(|run| !run.marks.is_empty()).count();
     let mut kinds: IndexMap<&str, usize> = IndexMap::new();
     for run in here() {
-        let what = |mark: &MarkAt| mark.what.split(':').next().unwrap_or_default().trim().len();
-        let kinds_here: IndexSet<&str> = run.marks.iter().map(|m| &m.what[..what(m)]).collect();
+        let kinds_here: IndexSet<&str> = run.marks.iter().map(kind).collect();
         kinds_here.into_iter().for_each(|kind| *kinds.entry(kind).or_default() += 1);
     }
     let told: Vec<_> = kinds.iter().map(|(kind, runs)| format!("{kind} in {runs}")).collect();
@@ -258,10 +282,6 @@ fn kept(group: &Group, share: f64, first: bool) -> String {
         text.push_str(&format!(" (longest pause {})", words::seconds(pause.value)));
     }
     text
-}
-
-fn labels(group: &Group) -> Vec<String> {
-    group.marks().iter().map(mark_label).collect()
 }
 
 /// Violations and expectations.

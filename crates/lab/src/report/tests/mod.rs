@@ -107,6 +107,15 @@ fn faults_that_differ_are_counted_and_violations_read_well() {
 }
 
 #[test]
+fn replicas_drawn_by_lot_are_counted_and_not_named() {
+    let mut runs: Vec<_> = (0..2).map(|i| record(i, fixture::PBFT, "sim", i as u64 + 1)).collect();
+    assert!(page(&runs).contains("the cluster saw crash r1 at 10\u{a0}s"), "the same in both");
+    runs[1].marks.iter_mut().for_each(|mark| mark.replica = Some(2));
+    let html = page(&runs);
+    assert!(html.contains("the cluster saw crash of 1 replica at 10\u{a0}s, others in each run"));
+}
+
+#[test]
 fn nothing_is_said_of_a_replay_or_a_time_that_there_is_not() {
     let real = &quickstart()[3..];
     assert!(!page(real).contains("byzlab replay"), "no simulation, no replay");
