@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use byzlab_core::{ReplicaId, Span, Time, outcome::Outcome};
+use byzlab_core::{ReplicaId, Span, Time, host::Arrivals, outcome::Outcome};
 use byzlab_protocols::builtin;
 use byzlab_sim::{Bandwidth, Clients, Delay, Fault, Scenario, run};
 
@@ -163,5 +163,29 @@ fn nothing_to_do_is_done_slowly() {
         let rounds = outcome.notes["proposed"] / 4;
         assert!((50..=100).contains(&rounds), "{name}: {rounds}");
         assert_eq!(outcome.committed_blocks, 0, "{name}");
+    }
+}
+
+/// Links so busy that rounds last longer than the timeout: what is said again then would make them longer still,
+/// and what answers it would be answered.
+#[test]
+fn busy_links_carry_each_vertex_once() {
+    for (name, vertex) in [("mysticeti", "block"), ("bullshark", "header")] {
+        let mut scenario = scenario(name, 16, 1);
+        scenario.params.insert("batch_bytes".into(), 20_000.into());
+        scenario.network.bandwidth = Bandwidth { up: Some(8_000_000), down: None };
+        scenario.faults = vec![Fault::Slow {
+            replica: ReplicaId(0),
+            during: Time::ZERO..Time::seconds(60),
+            factor: 5,
+        }];
+        scenario.clients.load.arrivals = Arrivals::Closed { outstanding: 1000 };
+        scenario.clients.load.until = Time::seconds(20);
+        scenario.clients.load.retry = Span::seconds(5);
+        scenario.stop.after = Span::seconds(20);
+        let outcome = simulate(&scenario);
+        assert_eq!(outcome.violations, [], "{name}");
+        let (sent, made) = (messages(&outcome, vertex), noted(&outcome, "proposed"));
+        assert!(made > 100 && sent < made * 15 * 11 / 10, "{name}: {sent} messages for {made}");
     }
 }

@@ -67,7 +67,7 @@ impl Bullshark {
     /// Answers one that repeats what is known, or from whose trail this replica is far: with the vertex's
     /// certificate, which it may lack, and with the own last word.
     fn help(&mut self, now: Time, from: ReplicaId, name: &VertexRef, out: &mut Effects<Self>) {
-        if !self.loom.helps(now, from, name.round, out) {
+        if !self.loom.helps(now, from, name.round, self.pace.is_late(now), out) {
             return;
         }
         if let Some(certificate) = self.certificates.get(name) {

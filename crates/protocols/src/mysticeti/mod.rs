@@ -232,7 +232,8 @@ impl Mysticeti {
                 out.drop(from, "block", why);
                 // Said again, or from long ago: the sender lost the others' trail. So did this replica, if
                 // the block is far ahead; then its last word gets it help.
-                let helps = self.loom.helps(now, from, round, out);
+                let late = self.pace.is_late(now);
+                let helps = self.loom.helps(now, from, round, late, out);
                 if let Some(last) = self.loom.last.clone().filter(|_| helps) {
                     out.send(from, Message::Block(last));
                 }

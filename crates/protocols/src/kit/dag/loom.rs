@@ -1,8 +1,8 @@
 //! One replica's DAG and ledger, and what keeps both up with the others'.
 //!
 //! A vertex that others build on and that is not here is fetched from them. A replica that lost the
-//! others' trail says its last vertex again; whoever knows it already answers with its own last one,
-//! and with the last proven cut if the other is far below. From there [`Sync`] brings the ledger up to
+//! others' trail says its last vertex again; whoever is further, or late itself, answers with its own last
+//! one, and with the last proven cut if the other is far below. From there [`Sync`] brings the ledger up to
 //! the cut's head, and the DAG goes on above the cut.
 
 use std::sync::Arc;
@@ -313,16 +313,24 @@ impl Loom {
     }
     /// Whether a peer that repeats its vertex of `round` is to be helped now; sends it the last proven
     /// cut if it is far below. The caller sends its own last word.
+    ///
+    /// A peer that is level with this replica gets help when this one's round is late, too. Else what came
+    /// twice is the answer to a repetition, and an answer to that would be answered, and so on for ever.
     pub fn helps<P: Protocol>(
         &mut self,
         now: Time,
         peer: ReplicaId,
         round: Round,
+        late: bool,
         out: &mut Effects<P>,
     ) -> bool
     where
         P::Message: From<Upkeep>,
     {
+        let is_level = round.0.abs_diff(self.last_round().0) <= 1;
+        if is_level && !late {
+            return false;
+        }
         let helped = &mut self.helped[peer.index()];
         if peer == self.seat.me || helped.is_some_and(|at| now < at + self.patience) {
             return false;

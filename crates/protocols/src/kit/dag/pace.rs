@@ -52,6 +52,11 @@ pub struct Pace {
     pub asking: bool,
     ready_at: Time,
     idle_until: Time,
+    spoke_at: Time,
+    /// Whether there was nothing to do for a while since then.
+    rested: bool,
+    /// The longest time of late between two vertices; each takes an eighth off it.
+    longest: Span,
     /// When the last vertex is said again if there is no other.
     repeat_at: Time,
     repeats: u32,
@@ -71,6 +76,9 @@ impl Pace {
             asking: false,
             ready_at: now,
             idle_until: now,
+            spoke_at: now,
+            rested: false,
+            longest: Span::ZERO,
             repeat_at: now,
             repeats: 0,
             watched: Round(0),
@@ -78,6 +86,7 @@ impl Pace {
             in_vain: 0,
         };
         pace.spoke(now);
+        pace.rested = true; // nobody has asked for anything yet
         pace
     }
     fn timeout(&self, times: u32) -> Span {
@@ -85,10 +94,24 @@ impl Pace {
     }
     /// A vertex was made now.
     pub fn spoke(&mut self, now: Time) {
+        if !std::mem::replace(&mut self.rested, false) {
+            let took = now.since(self.spoke_at);
+            self.longest = took.max(Span(self.longest.0 - self.longest.0 / 8));
+        }
+        self.spoke_at = now;
         self.ready_at = now + self.rhythm.round_gap;
         self.idle_until = now + self.rhythm.idle_gap;
-        self.repeat_at = now + self.timeout(self.in_vain);
+        self.repeat_at = now + self.timeout(self.in_vain).max(self.patience());
         self.repeats = 0;
+    }
+    /// After how long a round is late: twice the longest of late, within a bound. Where links are busy, a
+    /// second copy of each vertex makes rounds only longer.
+    fn patience(&self) -> Span {
+        self.longest.times(2).clamp(self.timeout(0), self.timeout(REPEAT_DOUBLINGS_MAX))
+    }
+    /// Whether the next vertex should have been made by now, had there been something to do.
+    pub fn is_late(&self, now: Time) -> bool {
+        now >= self.spoke_at + self.patience()
     }
     /// A leader was committed: timeouts suffice.
     pub fn committed(&mut self) {
@@ -108,6 +131,7 @@ impl Pace {
             return Turn::Rest;
         }
         if !called && now < self.idle_until {
+            self.rested = true;
             return Turn::At(self.idle_until);
         }
         if self.given_up < base && !leaders_spoke(base) {
@@ -137,7 +161,7 @@ impl Pace {
             return false;
         }
         self.repeats = (self.repeats + 1).min(REPEAT_DOUBLINGS_MAX);
-        self.repeat_at = now + self.timeout(self.repeats);
+        self.repeat_at = now + self.timeout(self.repeats).max(self.patience());
         true
     }
 }
@@ -161,6 +185,24 @@ mod tests {
         assert_eq!(busy.turn(Time::ms(5), Round(1), true, spoke), Turn::Rest, "it asked");
         assert_eq!(idle.turn(Time::ms(5), Round(1), false, spoke), Turn::At(Time::ms(500)));
         assert_eq!(idle.turn(Time::ms(500), Round(1), false, spoke), Turn::Speak);
+    }
+
+    #[test]
+    fn long_rounds_are_late_later_but_not_without_bound() {
+        let mut pace = pace();
+        let mut say = |at| {
+            pace.asking = false;
+            assert_eq!(pace.turn(Time::ms(at), Round(1), true, |_| true), Turn::Speak);
+            pace.spoke(Time::ms(at));
+            pace.repeat_at.since(Time::ms(at))
+        };
+        assert_eq!(say(5000), Span::ms(100), "it rested at first");
+        assert_eq!(say(5040), Span::ms(100), "forty were no reason to wait for longer");
+        assert_eq!(say(5190), Span::ms(300), "a round took 150");
+        assert_eq!(say(5200), Span(262_500_000), "an eighth less after a short one");
+        assert_eq!(say(9000), Span::ms(400), "no more than four times the timeout");
+        assert!(!pace.repeats(Time::ms(9399)) && pace.repeats(Time::ms(9400)));
+        assert!(!pace.repeats(Time::ms(9799)) && pace.repeats(Time::ms(9800)));
     }
 
     #[test]
