@@ -101,7 +101,7 @@ fn one_that_was_away_for_long_speaks_again() {
             ];
             scenario.clients.load.until = Time::seconds(24);
             scenario.clients.load.arrivals =
-                byzlab_core::host::Arrivals::Open { gap: Span::seconds(5), poisson: false };
+                Arrivals::Open { gap: Span::seconds(5), poisson: false };
             scenario.stop.after = Span::seconds(28);
             let outcome = simulate(&scenario);
             assert_eq!(outcome.violations, [], "{name}, seed {seed}");
