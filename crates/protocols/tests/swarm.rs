@@ -105,6 +105,13 @@ fn a_seed_in_which_a_view_ended_both_ways() {
     good("simplex", &[10_581]);
 }
 
+/// One left a round by the vote of a replica that was down from then on. The other two had no quorum without
+/// that vote, and it had none in the next round without them.
+#[test]
+fn a_seed_in_which_a_round_was_left_by_a_vote_that_one_alone_had() {
+    good("tendermint", &[70_981]);
+}
+
 /// A burst that a client spreads over replicas is known as sent, whichever part comes first.
 #[test]
 fn bursts_are_spread_over_replicas() {

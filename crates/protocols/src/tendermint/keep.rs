@@ -59,7 +59,7 @@ impl Tendermint {
                 match message {
                     Message::Proposal(proposal) => self.on_proposal(now, from, proposal, out),
                     Message::Vote(vote) => self.on_vote(now, from, vote, out),
-                    Message::Status(_) | Message::Catchup(_) => {}
+                    Message::Passed(..) | Message::Status(_) | Message::Catchup(_) => {}
                 }
             }
         }
@@ -240,7 +240,9 @@ impl Tendermint {
         }
     }
 
-    /// Sends its votes from the other's round on, and that round's proposal if it is missing there.
+    /// Sends its votes from the other's round on, and that round's proposal if it is missing there. Of the
+    /// rounds that it left it sends all votes: it may have left one by those of a replica that is down now, and
+    /// the other can follow only if it has them, too.
     fn say_again(&self, to: ReplicaId, status: Status, out: &mut Effects<Self>) {
         let height = self.height();
         for (&round, messages) in self.rounds.range(status.round..) {
@@ -251,8 +253,14 @@ impl Tendermint {
             let votes =
                 [(Phase::Prevote, &messages.prevotes), (Phase::Precommit, &messages.precommits)];
             for (phase, ballot) in votes {
-                if let Some((id, signature)) = ballot.of(self.seat.me) {
-                    out.send(to, Message::Vote(Vote { phase, height, round, id, signature }));
+                for voter in self.seat.committee.ids().filter(|&voter| voter != to) {
+                    let Some((id, signature)) = ballot.of(voter) else { continue };
+                    let vote = Vote { phase, height, round, id, signature };
+                    if voter == self.seat.me {
+                        out.send(to, Message::Vote(vote));
+                    } else if round < self.round {
+                        out.send(to, Message::Passed(voter, vote));
+                    }
                 }
             }
         }

@@ -103,6 +103,9 @@ pub enum Message {
     Proposal(Arc<Proposal>),
     /// PREVOTE or PRECOMMIT
     Vote(Vote),
+    /// Another's vote, passed on: the paper's *gossip communication* (§2.1), by which what one correct process
+    /// receives all do.
+    Passed(ReplicaId, Vote),
     /// Where the sender stands.
     Status(Status),
     /// State transfer.
@@ -128,6 +131,14 @@ pub fn vote_statement(
         Phase::Precommit => "tendermint/precommit",
     };
     committee.statement(domain, &(height, round, id))
+}
+
+impl Vote {
+    fn claim(&self, voter: ReplicaId, committee: &Committee) -> Result<Claim, Invalid> {
+        let Self { phase, height, round, id, signature } = *self;
+        let statement = vote_statement(committee, phase, height, round, id);
+        committee.signed(voter, &statement, signature).ok_or(Invalid("an unknown voter"))
+    }
 }
 
 impl Proposal {
@@ -172,6 +183,7 @@ impl byzlab_core::Message for Message {
             Self::Proposal(_) => "proposal",
             Self::Vote(Vote { phase: Phase::Prevote, .. }) => "prevote",
             Self::Vote(Vote { phase: Phase::Precommit, .. }) => "precommit",
+            Self::Passed(..) => "passed-vote",
             Self::Status(_) => "status",
             Self::Catchup(catchup) => catchup.kind(),
         }
@@ -180,11 +192,8 @@ impl byzlab_core::Message for Message {
     fn claims(&self, from: ReplicaId, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
         match self {
             Self::Proposal(proposal) => proposal.claims(committee),
-            Self::Vote(Vote { phase, height, round, id, signature }) => {
-                let statement = vote_statement(committee, *phase, *height, *round, *id);
-                let claim = committee.signed(from, &statement, *signature);
-                Ok(vec![claim.ok_or(Invalid("an unknown sender"))?])
-            }
+            Self::Vote(vote) => Ok(vec![vote.claim(from, committee)?]),
+            Self::Passed(voter, vote) => Ok(vec![vote.claim(*voter, committee)?]),
             Self::Status(_) => Ok(Vec::new()),
             Self::Catchup(catchup) => catchup.claims::<Tendermint>(committee),
         }

@@ -32,8 +32,9 @@
 //! # Deviations from the paper
 //! - A proposal with a valid round carries the 2f + 1 prevotes for it (l. 28 waits for them to come by
 //!   gossip). A value is named by the digest of the block that it would be.
-//! - Links may lose messages: a replica that gets nowhere says its height and round, and others send it
-//!   their votes and the proposal, which anyone may pass on. Blocks below come by state transfer.
+//! - Links may lose messages, and there is no gossip: a replica that gets nowhere says its height and round, and
+//!   others send it their votes, the proposal, and what votes made them leave its round, all of which anyone
+//!   may pass on. Blocks below come by state transfer.
 //! - Rounds last forever in the paper; here messages of rounds far below or above the current one are
 //!   dropped, with their sender's round noted: f + 1 in rounds above bring a replica into the lowest round
 //!   that f + 1 of them have reached (l. 55 asks for f + 1 in the very same one).
@@ -185,6 +186,7 @@ impl Protocol for Tendermint {
             Input::Message { from, message } => match message {
                 Message::Proposal(proposal) => self.on_proposal(now, from, proposal, out),
                 Message::Vote(vote) => self.on_vote(now, from, vote, out),
+                Message::Passed(voter, vote) => self.on_vote(now, voter, vote, out),
                 Message::Status(status) => self.on_status(now, from, status, out),
                 Message::Catchup(catchup) => self.on_catchup(now, from, catchup, out),
             },
