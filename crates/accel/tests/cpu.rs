@@ -2,29 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use byzlab_accel::Cpu;
-use byzlab_core::{Accelerator, Batch, Claim, Puzzle, Reference, Seal, Target, merkle};
+use byzlab_core::{Accelerator, Batch, Claim, Reference, Seal, Target, merkle};
+use common::{messages, puzzle, views};
 use proptest::{collection::vec, prelude::*};
 
 fn everyone() -> Vec<Cpu> {
     let mut all = vec![Cpu::new(Some(1)), Cpu::new(Some(3)), Cpu::portable(2)];
     all.extend(Cpu::every(1));
     all
-}
-
-/// `count` messages of various lengths, the same each time.
-fn messages(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|i| (0..(i * 37) % 211).map(|j| (i + j) as u8).collect()).collect()
-}
-
-fn views(messages: &[Vec<u8>]) -> Vec<&[u8]> {
-    messages.iter().map(Vec::as_slice).collect()
-}
-
-fn puzzle(zero_bits: u32) -> Puzzle {
-    let mut target = [0xff; 32];
-    target[..4].copy_from_slice(&(u32::MAX >> zero_bits).to_be_bytes());
-    Puzzle { prefix: std::array::from_fn(|i| i as u8), target: Target(target) }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::{
     sync::{Arc, OnceLock},
     time::Duration,
@@ -16,6 +18,7 @@ use byzlab_core::{
     Accelerator, Batch, Claim, Committee, Digest, Puzzle, Reference, Scheme, Seal, Signer, Target,
     Transaction,
 };
+use common::{messages, puzzle, views};
 use proptest::{
     collection::vec,
     prelude::*,
@@ -31,21 +34,6 @@ fn open(options: Options) -> Option<Gpu> {
 fn shared() -> Option<&'static Gpu> {
     static GPU: OnceLock<Option<Gpu>> = OnceLock::new();
     GPU.get_or_init(|| open(Options::default())).as_ref()
-}
-
-/// `count` messages of various lengths, the same each time.
-fn messages(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|i| (0..(i * 37) % 211).map(|j| (i + j) as u8).collect()).collect()
-}
-
-fn views(messages: &[Vec<u8>]) -> Vec<&[u8]> {
-    messages.iter().map(Vec::as_slice).collect()
-}
-
-fn puzzle(zero_bits: u32) -> Puzzle {
-    let mut target = [0xff; 32];
-    target[..4].copy_from_slice(&(u32::MAX >> zero_bits).to_be_bytes());
-    Puzzle { prefix: std::array::from_fn(|i| i as u8), target: Target(target) }
 }
 
 #[test]

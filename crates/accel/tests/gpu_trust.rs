@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
 use std::{sync::Arc, thread, time::Duration};
 
 use byzlab_accel::{
@@ -11,9 +13,10 @@ use byzlab_accel::{
     gpu::{Error, Fault, Gpu, Options, testing},
 };
 use byzlab_core::{
-    Accelerator, Batch, Claim, Committee, Cost, Costs, Profile, Puzzle, Reference, Scheme, Signer,
-    Target, Task, Transaction, Work, usage::Done,
+    Accelerator, Batch, Claim, Committee, Cost, Costs, Profile, Reference, Scheme, Signer, Task,
+    Transaction, Work, usage::Done,
 };
+use common::{messages, puzzle, views};
 
 fn tried(options: Options) -> Option<Result<Gpu, Error>> {
     let adapter = testing::software()?;
@@ -22,20 +25,6 @@ fn tried(options: Options) -> Option<Result<Gpu, Error>> {
 
 fn open(options: Options) -> Option<Gpu> {
     tried(options).map(Result::unwrap)
-}
-
-fn messages(count: usize) -> Vec<Vec<u8>> {
-    (0..count).map(|i| (0..(i * 37) % 211).map(|j| (i + j) as u8).collect()).collect()
-}
-
-fn views(messages: &[Vec<u8>]) -> Vec<&[u8]> {
-    messages.iter().map(Vec::as_slice).collect()
-}
-
-fn puzzle(zero_bits: u32) -> Puzzle {
-    let mut target = [0xff; 32];
-    target[..4].copy_from_slice(&(u32::MAX >> zero_bits).to_be_bytes());
-    Puzzle { prefix: std::array::from_fn(|i| i as u8), target: Target(target) }
 }
 
 /// Signatures that hold, or do not.
