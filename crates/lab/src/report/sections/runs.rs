@@ -21,8 +21,9 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     html.element("section", &[("id", "runs")], |html| {
         html.leaf("h2", &[], "Runs");
         let cpu = model.records.iter().any(|run| run.cpu_us_per_transaction.is_some());
+        let gpu = model.records.iter().any(|run| gpu_share(run).is_some());
         let rows: Vec<_> =
-            model.groups.iter().map(|group| row(group, model.is_sweep(), cpu)).collect();
+            model.groups.iter().map(|group| row(group, model.is_sweep(), cpu, gpu)).collect();
         let mut columns = vec!["Protocol", "Host"];
         if model.is_sweep() {
             columns.push("Point");
@@ -39,6 +40,7 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
             "View changes",
         ]);
         columns.extend(cpu.then_some("CPU µs / tx"));
+        columns.extend(gpu.then_some("On the GPU"));
         columns.extend(["Violations", "Ledger head"]);
         if rows.len() > OPEN_MAX {
             html.element("details", &[], |html| {
@@ -61,6 +63,12 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
             } else {
                 "CPU time is measured where replicas run for real, so in none of these runs. "
             });
+            if gpu {
+                html.text(
+                    "On the GPU: the share of signatures, hashes and leaves that the adapter answered, a \
+                     software one too; of nonces where there was nothing else. ",
+                );
+            }
             if seeds {
                 html.text(
                     "With several seeds a cell is the mean, and ± half the width of its 95 % \
@@ -94,7 +102,7 @@ fn reasons(model: &Model, html: &mut Html) {
     });
 }
 
-fn row(group: &Group, sweep: bool, cpu: bool) -> Vec<Cell> {
+fn row(group: &Group, sweep: bool, cpu: bool, gpu: bool) -> Vec<Cell> {
     let mut row = vec![Cell::Series(group.style, group.label.clone()), host(group)];
     if sweep {
         row.push(Cell::Text(group.point_label()));
@@ -114,6 +122,9 @@ fn row(group: &Group, sweep: bool, cpu: bool) -> Vec<Cell> {
     row.push(view_changes(group));
     if cpu {
         row.push(mean(group.mean(|r| r.cpu_us_per_transaction), "not measured"));
+    }
+    if gpu {
+        row.push(on_gpu(group));
     }
     row.push(violations(group));
     row.push(head(group));
@@ -162,6 +173,22 @@ fn signatures(group: &Group) -> Cell {
         _ if !run.client_signatures => Cell::Figure("none".into(), "clients unsigned".into()),
         _ => Cell::Figure("none".into(), "no claim came".into()),
     }
+}
+
+/// The adapter's share of a run's items; of its nonces where it did nothing else. `None` without an adapter.
+fn gpu_share(run: &Record) -> Option<f64> {
+    let share = |name| run.figures.get(name).copied();
+    share("gpu_share_of_items").or_else(|| share("gpu_share_of_nonces"))
+}
+
+fn on_gpu(group: &Group) -> Cell {
+    let percent = |share: f64| format!("{} %", words::number(100.0 * share));
+    let Some(share) = group.mean(gpu_share) else {
+        return Cell::Figure("–".into(), "no adapter".into());
+    };
+    let calls = group.mean(|run| run.figures.get("gpu_share_of_calls").copied());
+    let note = calls.map(|calls| format!("{} of calls", percent(calls.value)));
+    Cell::Figure(percent(share.value), note.unwrap_or_default())
 }
 
 fn view_changes(group: &Group) -> Cell {

@@ -289,6 +289,18 @@ fn hostile_names_stay_text() {
 }
 
 #[test]
+fn the_share_on_the_gpu_is_told_of_runs_with_an_adapter() {
+    let mut records = quickstart();
+    assert!(!page(&records).contains("On the GPU"), "no run had one");
+    let shares = [("gpu_share_of_items", 0.75), ("gpu_share_of_calls", 0.5)];
+    records[0].figures.extend(shares.map(|(name, share)| (name.to_owned(), share)));
+    let html = page(&records);
+    assert_well_formed(&html);
+    assert!(html.contains(">On the GPU</th>") && html.contains("no adapter"));
+    assert!(html.contains("75.0 %") && html.contains("50.0 % of calls"), "its share, and of calls");
+}
+
+#[test]
 fn what_signatures_cost_is_told_of_every_scheme_but_tags() {
     let mut records = quickstart();
     let simulated = &records[..3];
