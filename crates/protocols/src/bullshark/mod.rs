@@ -11,6 +11,11 @@
 //! building on it. One that f + 1 vote for is committed; before it come the earlier anchors that it leads
 //! to, and before each its causal history. See [`kit::dag`](crate::kit::dag) for how that becomes a ledger.
 //!
+//! *Where to look.* **B** is arXiv 2209.05633, **N** is arXiv 2105.11827, by sections and algorithms; **R** is their
+//! authors' implementation, <https://github.com/MystenLabs/narwhal>, by lines: of `consensus/src/bullshark.rs` at
+//! commit 3448a1f, `consensus/src/utils.rs` at 7683156, `primary/src/core.rs` at 01fc919, `primary/src/proposer.rs`
+//! at 05eecdc.
+//!
 //! | file | what |
 //! |---|---|
 //! | `rules` | votes for anchors, and their order |
@@ -40,8 +45,15 @@
 //! double until they suffice.
 //!
 //! # Deviations from the papers
-//! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in arXiv 2209.05633 it is
-//!   the other way round.
+//! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in B (§2.2) and R
+//!   (bullshark.rs, l. 52-55) it is the other way round.
+//! - Votes are counted as vertices of the voting round come, as in R (bullshark.rs, l. 69-85); B (Algorithm 2) counts
+//!   them among the edges of one vertex of the round after. Both give the same order.
+//! - In a voting round replicas wait for f + 1 votes or 2f + 1 that are none, as B has it (§2.3). R waits for 2f + 1
+//!   or f + 1 (proposer.rs, l. 161-190).
+//! - R makes a header when enough is to be said or a delay is over (proposer.rs, l. 223-227) and lets go of what is
+//!   a number of rounds old; here what is ordered and proven is let go of (N, §3.3, has it agreed on, too).
+//! - What was voted for is saved, so that no restart votes twice; R keeps it in memory (core.rs, l. 265-272).
 //! - Batches are in the headers: Narwhal's workers, which spread one replica's batches over machines, are not here.
 //! - Quorums are computed for any n, and n − q + 1 votes commit, which is f + 1 where n = 3f + 1.
 //! - A certificate travels without its header; who lacks that fetches both.
@@ -225,12 +237,15 @@ impl Bullshark {
         out: &mut Effects<Self>,
     ) {
         match message {
-            // Narwhal (arXiv 2105.11827): a block, the signatures on it, and its certificate of availability.
+            // N, §3.1: a block; R, core.rs, l. 181-304, `process_header`.
             Message::Header(header) => self.on_header(now, from, header, out),
+            // N, §3.1: a signature on it; R, core.rs, l. 308-345, `process_vote`.
             Message::Vote(header, signature) => self.on_vote(from, header, signature, out),
+            // N, §3.1: its certificate of availability; R, core.rs, l. 349, `process_certificate`.
             Message::Certificate(header, certificate) => {
                 self.on_certificate(now, from, header, certificate, out);
             }
+            // N, §4.1: what is missing is pulled from who signed for it.
             Message::Fetched(vertices) => self.on_fetched(now, from, vertices, out),
             Message::Upkeep(Upkeep::Fetch(names)) => self.on_fetch(from, &names, out),
             Message::Upkeep(Upkeep::Cut(proven)) => {
@@ -262,7 +277,8 @@ impl Bullshark {
             let committed = self.anchors.count(&vertex);
             if let Some(anchor) = committed.and_then(|name| self.loom.dag.get(&name).cloned()) {
                 self.pace.committed();
-                // Ordering anchors: the committed one, and before it those that it leads to.
+                // R, bullshark.rs, l. 87-95: the committed anchor, before it those that it leads to, and the history
+                // of each.
                 let chain = self.anchors.chain(&self.loom.dag, &anchor);
                 accepted.extend(self.loom.decide(anchor.round, &chain));
             }

@@ -17,6 +17,7 @@ use crate::kit::{
 const VOTE_MAX: usize = crate::kit::certificate::SIGNATURE_BYTES_MAX;
 
 impl Bullshark {
+    /// N, §3.1: another's block; R, core.rs, l. 181-304, `process_header`.
     pub(super) fn on_header(
         &mut self,
         now: Time,
@@ -96,7 +97,8 @@ impl Bullshark {
     }
 
     /// Votes for the headers all of whose ancestors are in the DAG: the first of an author in a round, and
-    /// no other (Narwhal, arXiv 2105.11827: that is why no two blocks of one author and round are certified).
+    /// no other (N, §3.1: that is why no two blocks of one author and round are certified; R, core.rs,
+    /// l. 219-244 for the ancestors, l. 265-272 for the first alone).
     pub(super) fn vote_for_waiting(&mut self, out: &mut Effects<Self>) {
         let Self { headers, voted, loom, bound, .. } = self;
         let refused = |header: &Vertex| {
@@ -132,6 +134,7 @@ impl Bullshark {
         self.votes = Some(votes);
     }
 
+    /// R, core.rs, l. 308-345, `process_vote`.
     pub(super) fn on_vote(
         &mut self,
         from: ReplicaId,
@@ -145,12 +148,13 @@ impl Bullshark {
         }
         // More than a quorum may vote.
         let Some(votes) = self.votes.as_mut() else { return };
-        // Narwhal's certificate of availability: 2f + 1 signatures.
+        // N, §3.1: a certificate of availability is 2f + 1 signatures, and goes to all.
         if let Some(certificate) = votes.add(from, header.digest, signature) {
             out.broadcast(Message::Certificate(header, Arc::new(certificate)));
         }
     }
 
+    /// R, core.rs, l. 349, `process_certificate`.
     pub(super) fn on_certificate(
         &mut self,
         now: Time,
@@ -178,7 +182,8 @@ impl Bullshark {
         self.accept(accepted, true, out);
     }
 
-    /// Puts a vertex into the DAG; gives those whose ancestors are all there now.
+    /// Puts a vertex into the DAG; gives those whose ancestors are all there now (R, core.rs, l. 382-385: others
+    /// wait for theirs).
     pub(super) fn certify(&mut self, vertex: Certified) -> Vec<Arc<Vertex>> {
         let Certified { header, certificate } = vertex;
         let name = header.name();
@@ -228,7 +233,7 @@ impl Bullshark {
         }
     }
 
-    /// Asks for what the DAG lacks: ancestors of certified vertices, ancestors of headers, and headers of
+    /// Asks for what the DAG lacks (N, §4.1): ancestors of certified vertices, ancestors of headers, and headers of
     /// certificates; each if it was lacking at the last look.
     pub(super) fn fetch_lacking(&mut self, out: &mut Effects<Self>) {
         self.loom.fetch(false, out);

@@ -24,8 +24,8 @@ impl Bullshark {
         let highest = self.loom.dag.highest().max(self.heard);
         let called = self.is_busy() || highest > self.loom.last_round();
         let Self { pace, loom, anchors, .. } = self;
-        // arXiv 2209.05633, timeouts in the construction of the DAG: wait for the anchor in its round, and in
-        // the next for f + 1 votes on it or 2f + 1 that are none.
+        // B, §2.3, "Advancing rounds": wait for the anchor in its round, and in the next for f + 1 votes on it
+        // or 2f + 1 that are none (R, proposer.rs, l. 194-205, `ready`).
         let spoke = |round| match Anchors::has_anchor(round) {
             true => loom.dag.first(round, anchors.leader(round)).is_some(),
             false => anchors.is_voted(round),
@@ -44,9 +44,9 @@ impl Bullshark {
         }
     }
 
-    /// The round to build on: the last that has a quorum; or the one before if the own last vertex is there,
-    /// so that no round is passed over for being a little late. None if it was built on, or while the own
-    /// header there may yet be certified.
+    /// The round to build on: the last that has a quorum (N, §3.1); or the one before if the own last vertex is
+    /// there, so that no round is passed over for being a little late. None if it was built on, or while the
+    /// own header there may yet be certified.
     fn base(&self) -> Option<Round> {
         let (top, last) = (self.loom.dag.top(), self.loom.last_round());
         if self.votes.is_some() {
@@ -58,6 +58,7 @@ impl Bullshark {
         }
     }
 
+    /// B, §2.3: whom it waited for did not come (R, proposer.rs, l. 225-227).
     pub(super) fn on_leader_timer(&mut self, now: Time, out: &mut Effects<Self>) {
         if let Some(Round(round)) = self.pace.give_up(self.base()) {
             out.note(Note::TimedOut { view: View(round) });
@@ -65,7 +66,8 @@ impl Bullshark {
         self.advance(now, out);
     }
 
-    /// Makes the next header.
+    /// Makes the next header (R, proposer.rs, l. 108-132, `make_header`, and core.rs, l. 147-177,
+    /// `process_own_header`).
     pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         self.pace.asking = false;
         let Some(base) = self.base() else {

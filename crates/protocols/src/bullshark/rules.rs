@@ -39,22 +39,23 @@ impl Anchors {
         let (size, quorum) = (committee.size(), committee.quorum());
         Self { size, quorum, enough: size - quorum + 1, decided, votes: BTreeMap::new() }
     }
-    /// Whether `round` has an anchor: odd ones do.
+    /// Whether `round` has an anchor: odd ones do (B, §2.2; R, bullshark.rs, l. 52-55: even ones).
     pub fn has_anchor(round: Round) -> bool {
         round.0 % 2 == 1
     }
-    /// Whose vertex is the anchor of an odd round: round robin.
+    /// Whose vertex is the anchor of an odd round: round robin (R, bullshark.rs, l. 152-167, `leader`).
     pub fn leader(&self, round: Round) -> ReplicaId {
         ReplicaId((round.0 / 2 % self.size as u64) as u16)
     }
-    /// The vertex's vote, if it is in a voting round: what it votes for, if anything.
+    /// The vertex's vote, if it is in a voting round: what it votes for, if anything (B, §2.2: an edge to the anchor of
+    /// the round before).
     fn vote(&self, vertex: &Vertex) -> Option<Option<VertexRef>> {
         let anchor = vertex.round.back(1);
         let votes = Self::has_anchor(anchor) && anchor > self.decided;
         votes.then(|| vertex.parent(anchor, self.leader(anchor)).copied())
     }
-    /// Counts an accepted vertex; gives the anchor that it makes committed: `tryOrdering` of arXiv
-    /// 2209.05633, which asks for f + 1 votes.
+    /// Counts an accepted vertex; gives the anchor that it makes committed (B, §2.2 and Algorithm 2: f + 1 votes; R,
+    /// bullshark.rs, l. 69-85, `process_certificate`).
     pub fn count(&mut self, vertex: &Vertex) -> Option<VertexRef> {
         let vote = self.vote(vertex)?;
         let (size, author) = (self.size, vertex.author);
@@ -68,8 +69,8 @@ impl Anchors {
         (new && voters.count() == self.enough).then_some(anchor)
     }
     /// The anchors to be ordered with a committed one, in order: from it down, each that the one above
-    /// leads to (`orderAnchors` of arXiv 2209.05633; the history of each, `orderHistory`, is in
-    /// [`kit::dag`](crate::kit::dag)).
+    /// leads to (B, Algorithm 2, `orderAnchors`; R, utils.rs, l. 12-44, `order_leaders`, and l. 47-63, `linked`). The
+    /// history of each (R, utils.rs, l. 67, `order_dag`) is in [`kit::dag`](crate::kit::dag).
     pub fn chain(&self, dag: &Dag, anchor: &Arc<Vertex>) -> Vec<Arc<Vertex>> {
         let mut chain = vec![anchor.clone()];
         let mut low = anchor;
@@ -93,8 +94,8 @@ impl Anchors {
             self.votes = self.votes.split_off(&round.next());
         }
     }
-    /// Whether vertices of a voting round settle as far as they can whether its anchor is committed: as
-    /// arXiv 2209.05633 has it, f + 1 vote for it, or 2f + 1 do not.
+    /// Whether vertices of a voting round settle as far as they can whether its anchor is committed: f + 1
+    /// vote for it, or 2f + 1 do not (B, §2.3; R, proposer.rs, l. 161-190, `enough_votes`, has 2f + 1 and f + 1).
     pub fn is_voted(&self, round: Round) -> bool {
         let anchor = round.back(1);
         let settled = |votes: &Votes| {

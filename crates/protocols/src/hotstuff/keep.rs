@@ -39,7 +39,7 @@ impl HotStuff {
         }
     }
 
-    /// Algorithm 4, `onCommit`: commits up to the goal, lowest first, or asks for what is missing.
+    /// Algorithm 4, l. 13-15, `onCommit`: commits up to the goal, lowest first, or asks for what is missing.
     pub(super) fn commit(&mut self, now: Time, out: &mut Effects<Self>) {
         let Some((head, qc)) = self.goal.clone() else { return };
         match self.chain.commit(head) {

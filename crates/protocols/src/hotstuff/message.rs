@@ -68,15 +68,16 @@ pub struct Standing {
 /// What HotStuff's replicas say to each other.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Message {
-    /// Algorithm 4, `onPropose`: a leader's node.
+    /// Algorithm 4, l. 28-31, `onPropose`: a leader's node. HotStuff-2, step (2) Propose.
     Propose(Box<Proposal>),
-    /// Algorithm 4, `onReceiveProposal`: a vote for it.
+    /// Algorithm 4, l. 20: a vote for it. HotStuff-2, step (3) Vote and commit.
     Vote(Vote),
-    /// HotStuff-2: the leader has certified its block.
+    /// HotStuff-2, step (4) Prepare: the leader has certified its block.
     Prepare(Arc<Qc>),
-    /// HotStuff-2: a vote for the certificate.
+    /// HotStuff-2, step (5) Vote2: a vote for the certificate.
     Vote2(Vote),
-    /// Algorithm 5's new-view, sent by whoever gives up on a view.
+    /// Algorithm 5, l. 10: the new-view, sent by whoever gives up on a view. HotStuff-2, step (1) Enter: what the
+    /// sender is locked on.
     Timeout(TimeoutVote, Box<Standing>),
     /// Where the sender stands; `true` asks for an answer.
     Status(Box<Standing>, bool),

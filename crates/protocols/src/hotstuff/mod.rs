@@ -17,6 +17,11 @@
 //! Fast-HotStuff: Jalalzai, Niu, Feng & Gai, arXiv 2010.11454. Jolteon: Gelashvili et al., FC 2022, arXiv
 //! 2106.10362; DiemBFT v4 is the same. HotStuff-2: Malkhi & Nayak, eprint 2023/397.
 //!
+//! *Where to look.* Lines of HotStuff's algorithms are counted without those that hold a comment alone, as its own
+//! references to lines 17 and 18 of Algorithm 4 count them. HotStuff-2's paper numbers no lines: its view protocol
+//! (Figure 1) has five steps, (1) Enter, (2) Propose, (3) Vote and commit, (4) Prepare and (5) Vote2, and its
+//! pacemaker (Figure 2) says when views are entered; these are named where they are taken.
+//!
 //! | file | what |
 //! |---|---|
 //! | `rules` | what a vote signs; commit, lock and vote rules as pure functions; a block's proof, and its audit |
@@ -264,12 +269,15 @@ impl HotStuff {
         out: &mut Effects<Self>,
     ) {
         match message {
-            // Algorithm 4, `onReceiveProposal` and `onReceiveVote`; in HotStuff-2 the second phase too.
+            // Algorithm 4, l. 16-21, `onReceiveProposal`; HotStuff-2, step (3) Vote and commit.
             Message::Propose(proposal) => self.on_propose(now, from, &proposal, out),
+            // Algorithm 4, l. 22-27, `onReceiveVote`; HotStuff-2, step (4) Prepare.
             Message::Vote(vote) => self.on_vote(now, from, Phase::Vote, vote, out),
+            // HotStuff-2, step (5) Vote2.
             Message::Prepare(qc) => self.on_prepare(now, from, &qc, out),
+            // HotStuff-2, step (1) Enter, of the next view: its leader makes the double certificate.
             Message::Vote2(vote) => self.on_vote(now, from, Phase::Vote2, vote, out),
-            // Algorithm 5, `onReceiveNewView`.
+            // Algorithm 5, l. 11-12, `onReceiveNewView`; HotStuff-2, step (1) Enter, without a decision.
             Message::Timeout(vote, standing) => self.on_timeout(now, from, vote, &standing, out),
             Message::Status(standing, asks) => self.on_status(now, from, &standing, asks, out),
             Message::Wanted(wanted) => self.on_wanted(now, from, wanted, out),
@@ -297,13 +305,14 @@ impl HotStuff {
         qc.lineage.rule == self.setup.rule && qc.is_certified(self.setup.quorum)
     }
 
-    /// A certificate has come to light: takes over what it says (Algorithm 4, `update`).
+    /// A certificate has come to light: takes over what it says (Algorithm 4, l. 4-12, `update`; the two-chain's is
+    /// Algorithm 6).
     fn on_qc(&mut self, now: Time, qc: &Arc<Qc>, out: &mut Effects<Self>) {
         if qc.view() > self.high.view() {
-            self.high = qc.clone(); // Algorithm 5, `updateQCHigh`
+            self.high = qc.clone(); // Algorithm 5, l. 2-5, `updateQCHigh`
             self.pacemaker.ease();
         }
-        self.lock = self.lock.max(qc.lineage.locks());
+        self.lock = self.lock.max(qc.lineage.locks()); // Algorithm 4, l. 8-9
         if let Some(place) = qc.lineage.commits() {
             self.aim(now, place.head, qc, out);
         }
@@ -312,7 +321,8 @@ impl HotStuff {
         }
     }
 
-    /// HotStuff-2: a double certificate has come to light; it commits, and ends its view.
+    /// HotStuff-2: a double certificate has come to light; it commits (step (3) Vote and commit), and ends its view
+    /// (Figure 2; step (1) Enter, the responsive case).
     fn on_decision(&mut self, now: Time, decision: &Arc<Qc>, out: &mut Effects<Self>) {
         if self.decision.as_ref().is_none_or(|last| last.view() < decision.view()) {
             self.decision = Some(decision.clone());
@@ -321,7 +331,7 @@ impl HotStuff {
         self.enter(now, decision.view().next(), out);
     }
 
-    /// A quorum gave up on a view.
+    /// A quorum gave up on a view (HotStuff-2, step (1) Enter, the case that has no decision).
     fn on_timeout_certificate(
         &mut self,
         now: Time,

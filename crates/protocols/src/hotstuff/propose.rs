@@ -50,12 +50,13 @@ impl HotStuff {
         };
         match (self.setup.rule, &self.timeout) {
             (Rule::ThreeChain | Rule::TwoChain, _) if direct => true,
-            // HotStuff, Algorithm 5, `onReceiveNewView`: the highest certificate of a quorum's new-views.
+            // HotStuff, Algorithm 5, l. 11-12, `onReceiveNewView`: the highest certificate of a quorum's new-views.
             (Rule::ThreeChain, Some(_)) => true,
             (Rule::TwoChain, Some(timeout)) => {
                 high >= timeout.high() || wait("a quorum knows a higher certificate", out)
             }
-            // HotStuff-2, "enter" and "propose": at once after a decision; else Δ after the view was entered.
+            // HotStuff-2, step (1) Enter: at once after a decision; else Δ after the view was entered, so that all
+            // locks are told.
             (Rule::Double, timeout) => {
                 let decided = self.decision.as_ref().is_some_and(|qc| qc.view().next() == view);
                 if direct && (decided || timeout.is_some() || high.0 == 0) {
@@ -83,7 +84,8 @@ impl HotStuff {
         self.propose(batch, out);
     }
 
-    /// Algorithm 4, `onPropose`.
+    /// Algorithm 4, l. 28-31, `onPropose`; HotStuff-2, step (2) Propose: with the highest certificate and the
+    /// decision of the view before.
     fn propose(&mut self, batch: Batch, out: &mut Effects<Self>) {
         let view = self.pacemaker.view();
         let (high, transactions) = (self.high.clone(), batch.len() as u32);

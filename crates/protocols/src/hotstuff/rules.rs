@@ -64,12 +64,13 @@ impl Lineage {
         let follows = |upper: Place, lower: Place| upper.view == lower.view.next();
         let Self { own, parent, grand, .. } = *self;
         match self.rule {
-            // HotStuff, Algorithm 4, l. 11: b″.parent = b′ ∧ b′.parent = b; in consecutive views, for
+            // HotStuff, Algorithm 4, l. 10: b″.parent = b′ ∧ b′.parent = b; in consecutive views, for
             // the paper fills the views between with blank nodes.
             Rule::ThreeChain => (follows(own, parent) && follows(parent, grand)).then_some(grand),
-            // Jolteon, "Commit", and HotStuff, Algorithm 6: two adjacent certified blocks, with
+            // Jolteon, "Commit", and HotStuff, Algorithm 6, l. 5: two adjacent certified blocks, with
             // consecutive round numbers.
             Rule::TwoChain => follows(own, parent).then_some(parent),
+            // HotStuff-2, step (3) Vote and commit: by the double certificate alone.
             Rule::Double => None,
         }
         .filter(|place| place.view > View(0))
@@ -77,8 +78,9 @@ impl Lineage {
     /// The view on which a certificate for this locks.
     pub fn locks(&self) -> View {
         match self.rule {
-            // HotStuff, Algorithm 4, l. 10: the two-chain's tail.
+            // HotStuff, Algorithm 4, l. 8-9: the two-chain's tail.
             Rule::ThreeChain => self.parent.view,
+            // HotStuff, Algorithm 6, l. 4; HotStuff-2, steps (3) and (5): the highest certified node.
             Rule::TwoChain | Rule::Double => self.own.view,
         }
     }
@@ -248,9 +250,9 @@ pub fn objection(
     }
     let direct = justify.next() == view;
     match rule {
-        // HotStuff, Algorithm 4, l. 18: it extends the locked node, or its certificate is of a higher
-        // view. A node extends what it justifies itself by, and one view has one certificate; so both
-        // come down to this.
+        // HotStuff, Algorithm 4, l. 17-18: it extends the locked node, or its certificate is of a higher
+        // view; HotStuff-2, step (3) Vote and commit: its certificate is ranked no lower than the lock. A node
+        // extends what it justifies itself by, and one view has one certificate; so both come down to this.
         Rule::ThreeChain | Rule::Double if justify < ballot.lock => {
             Some("its certificate is below the lock")
         }

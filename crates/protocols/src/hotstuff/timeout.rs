@@ -26,7 +26,7 @@ impl HotStuff {
         self.pacemaker.watch(now, waits, Timer::View, out);
     }
 
-    /// The view lasts long, or too long (Algorithm 5, `onNextSyncView`).
+    /// The view lasts long, or too long (Algorithm 5, l. 9, `onNextSyncView`).
     pub(super) fn on_view_timer(&mut self, now: Time, out: &mut Effects<Self>) {
         match self.pacemaker.on_timer(Timer::View, out) {
             Due::Repeat => self.repeat(out),
@@ -34,9 +34,9 @@ impl HotStuff {
         }
     }
 
-    /// Gives up on the view: votes in it no more, and says so (Algorithm 5, `onNextSyncView`: a new-view with
-    /// the highest certificate to the next leader; Jolteon's timeout goes to all). Again, and to all, when
-    /// that was in vain.
+    /// Gives up on the view: votes in it no more, and says so (Algorithm 5, l. 9-10, `onNextSyncView`: a
+    /// new-view with the highest certificate to the next leader, as HotStuff-2's locked certificate in step (1) Enter;
+    /// Jolteon's timeout goes to all). Again, and to all, when that was in vain.
     fn give_up(&mut self, now: Time, out: &mut Effects<Self>) {
         let view = self.pacemaker.view();
         let first = self.pacemaker.give_up();
@@ -62,6 +62,7 @@ impl HotStuff {
         self.watch(now, out);
     }
 
+    /// Algorithm 5, l. 11-12, `onReceiveNewView`; HotStuff-2, step (1) Enter.
     pub(super) fn on_timeout(
         &mut self,
         now: Time,

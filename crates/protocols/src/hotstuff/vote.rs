@@ -15,7 +15,7 @@ use crate::kit::{Tally, chain::DEPTH_MAX};
 const VOTES_AHEAD_MAX: u64 = 2;
 
 impl HotStuff {
-    /// Algorithm 4, `onReceiveProposal`.
+    /// Algorithm 4, l. 16-21, `onReceiveProposal`; HotStuff-2, step (3) Vote and commit.
     pub(super) fn on_propose(
         &mut self,
         now: Time,
@@ -104,14 +104,14 @@ impl HotStuff {
         let ballot = Ballot { voted: self.voted, lock: self.lock };
         let high = proposal.timeout.as_ref().map(|timeout| timeout.high());
         let justify = proposal.justify.view();
-        // Algorithm 4, l. 18, or its like in the other papers.
+        // Algorithm 4, l. 17-18, or its like in the other papers; HotStuff-2, step (3): no lower than the lock.
         if let Some(why) = objection(self.setup.rule, ballot, view, justify, high) {
             return out.drop(from, "propose", why);
         }
         if self.chain.depth(lineage.own.head) > 2 * DEPTH_MAX {
             return out.drop(from, "propose", "too far above what is committed here");
         }
-        self.voted = view;
+        self.voted = view; // Algorithm 4, l. 19-20
         self.save_block(lineage.own.head, out);
         self.save(out);
         let statement = vote_statement(&self.seat.committee, Phase::Vote, &lineage);
@@ -128,6 +128,7 @@ impl HotStuff {
         }
     }
 
+    /// Algorithm 4, l. 22-27, `onReceiveVote`; HotStuff-2, step (4) Prepare, and of second votes step (1) Enter.
     pub(super) fn on_vote(
         &mut self,
         now: Time,
@@ -189,15 +190,16 @@ impl HotStuff {
     fn on_certified(&mut self, now: Time, phase: Phase, qc: Qc, out: &mut Effects<Self>) {
         let qc = Arc::new(qc);
         match (self.setup.rule, phase) {
-            // HotStuff-2, "prepare": the leader certifies its block to all.
+            // HotStuff-2, step (4) Prepare: the leader certifies its block to all.
             (Rule::Double, Phase::Vote) => self.say(None, Message::Prepare(qc), out),
+            // HotStuff-2, step (1) Enter: the next leader has the double certificate.
             (Rule::Double, Phase::Vote2) => self.on_decision(now, &qc, out),
-            _ => self.on_qc(now, &qc, out), // Algorithm 4, `onReceiveVote`
+            _ => self.on_qc(now, &qc, out), // Algorithm 4, l. 25-27
         }
         self.watch(now, out);
     }
 
-    /// HotStuff-2, "vote 2": locks on the certificate and votes for it, to the next leader.
+    /// HotStuff-2, step (5) Vote2: locks on the certificate and votes for it, to the next leader.
     pub(super) fn on_prepare(
         &mut self,
         now: Time,
