@@ -107,7 +107,11 @@ fn what(model: &Model) -> String {
     let replicas = if nodes == ["1"] { "replica" } else { "replicas" };
     let seeds = match model.groups.iter().map(|g| g.runs.len()).max() {
         None | Some(1) => "one seed each".to_owned(),
-        Some(n) => format!("up to {n} seeds each, of which figures are means"),
+        Some(n) => {
+            let medians =
+                if comparison::is_drawn(model) { ", those of the comparison medians" } else { "" };
+            format!("up to {n} seeds each, of which figures are means{medians}")
+        }
     };
     format!(
         "{} of {} with {} {replicas}, {}; {seeds}.",

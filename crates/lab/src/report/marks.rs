@@ -1,8 +1,9 @@
 //! How a series looks, everywhere in the report, and the small drawings that tables hold.
 //!
 //! A series is told by three things at once, so that neither colour-blind readers nor a
-//! black-and-white printer lose one: a colour of Okabe & Ito (2008), a dash pattern, and a marker.
-//! Colours are CSS variables (`--s0` …) with the light value as fall-back, so a drawing follows the
+//! black-and-white printer lose one: a colour, a dash pattern, and a marker. The first seven colours are those
+//! of Okabe & Ito (2008), the next seven darker ones that stand apart from them, for the more protocols are
+//! compared the less dashes tell. Colours are CSS variables (`--s0` …) with the light value as fall-back, so a drawing follows the
 //! page into the dark and still stands alone when it is cut out of it.
 
 use std::fmt::Write as _;
@@ -15,8 +16,9 @@ use super::html::escape_into;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Style(pub usize);
 
-/// Okabe–Ito without its yellow, which white paper swallows; the order keeps neighbours apart.
-const COLOURS: [&str; 7] = [
+/// Okabe–Ito without its yellow, which white paper swallows, and seven more; the order keeps neighbours
+/// apart.
+const COLOURS: [&str; 14] = [
     "var(--s0, #0072b2)",
     "var(--s1, #d55e00)",
     "var(--s2, #009e73)",
@@ -24,8 +26,15 @@ const COLOURS: [&str; 7] = [
     "var(--s4, #e69f00)",
     "var(--s5, #56b4e9)",
     "var(--s6, #4d4d4d)",
+    "var(--s7, #332288)",
+    "var(--s8, #8c5a1e)",
+    "var(--s9, #17803d)",
+    "var(--s10, #b3123f)",
+    "var(--s11, #8f8f1a)",
+    "var(--s12, #0d7f92)",
+    "var(--s13, #9440b8)",
 ];
-/// Eight patterns against seven colours: 56 series until a pair comes again.
+/// Eight patterns against fourteen colours: 56 series until a pair comes again.
 const DASHES: [&str; 8] = ["", "7 3", "2 2", "9 3 2 3", "12 4", "5 2 1 2 1 2", "4 4", "1 4"];
 const MARKERS: [MarkerShape; 8] = [
     MarkerShape::Circle,

@@ -6,7 +6,11 @@ use anyhow::{Context, Result};
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
-use super::{marks::Style, stats::Mean, words};
+use super::{
+    marks::Style,
+    stats::{Mean, Median},
+    words,
+};
 use crate::{
     folder::{Folder, Manifest},
     record::{MarkAt, Record},
@@ -116,6 +120,10 @@ impl Group {
     /// The mean over seeds of what `value` gives for a run, where it gives something.
     pub fn mean(&self, value: impl Fn(&Record) -> Option<f64>) -> Option<Mean> {
         Mean::of(self.runs.iter().filter_map(value))
+    }
+    /// The median over seeds of what `value` gives for a run, where it gives something.
+    pub fn median(&self, value: impl Fn(&Record) -> Option<f64>) -> Option<Median> {
+        Median::of(self.runs.iter().filter_map(value))
     }
     /// The sweep's assignment in words; empty without a sweep.
     pub fn point_label(&self) -> String {

@@ -1,23 +1,24 @@
 //! A run cut at its faults: how much was committed before, during and after.
 
+use indexmap::IndexMap;
+
 use super::{
     model::{Group, mark_label},
     stats::Mean,
     tables::intervals,
     words,
 };
-use crate::record::Record;
+use crate::record::{MarkAt, Record};
 
 /// Marks nearer than this are one moment.
 const TOGETHER_S: f64 = 0.05;
-
-/// The phase that begins with the run.
-const BEFORE: &str = "before";
+/// More marks of a kind in one moment than this are counted, not listed.
+const LISTED_MAX: usize = 3;
 
 /// A stretch between two faults.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Phase {
-    /// What began it: `"before"`, `"after crash r1"`.
+    /// What began it: `"before"`, `"after crash r1"`, `"with crash of 5 replicas"`.
     pub name: String,
     /// Its beginning.
     pub from_s: f64,
@@ -27,21 +28,59 @@ pub(super) struct Phase {
 
 /// The phases of a run while clients send; one alone if nothing was done to the cluster.
 pub(super) fn of(run: &Record) -> Vec<Phase> {
+    cut(run, true)
+}
+
+/// The phases of a group's first run, by names that are true of all its runs.
+pub(super) fn of_group(group: &Group) -> Vec<Phase> {
+    cut(&group.runs[0], alike(group))
+}
+
+/// What was done to a group's runs and when, in the first of them: one label a moment, true of all runs.
+pub(super) fn moments(group: &Group) -> Vec<(f64, String)> {
+    let alike = alike(group);
+    let marks = &group.runs[0].marks;
+    let apart = marks.chunk_by(|a, b| b.at_s - a.at_s < TOGETHER_S);
+    apart.map(|marks| (marks[0].at_s, label(marks, alike))).collect()
+}
+
+/// Whether all runs of a group had the same done to the same replicas.
+fn alike(group: &Group) -> bool {
+    let labels = |run: &Record| run.marks.iter().map(mark_label).collect::<Vec<_>>();
+    let first = labels(&group.runs[0]);
+    group.runs.iter().all(|run| labels(run) == first)
+}
+
+/// What was done in one moment; to how many replicas only, if these are many or others in each run.
+fn label(marks: &[MarkAt], alike: bool) -> String {
+    let mut kinds: IndexMap<&str, Vec<&MarkAt>> = IndexMap::new();
+    for mark in marks {
+        kinds.entry(mark.what.split(':').next().unwrap_or_default().trim()).or_default().push(mark);
+    }
+    let told = |(kind, marks): (&str, Vec<&MarkAt>)| {
+        let some = marks.iter().all(|mark| mark.replica.is_some());
+        match some && (!alike || marks.len() > LISTED_MAX) {
+            true => format!("{kind} of {}", words::many(marks.len(), "replica")),
+            false => marks.into_iter().map(mark_label).collect::<Vec<_>>().join(", "),
+        }
+    };
+    kinds.into_iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+fn cut(run: &Record, alike: bool) -> Vec<Phase> {
     let end = run.summary.duration_s.max(run.timeline.last().map_or(0.0, |moment| moment.at_s));
     let end = end.min(run.load_s.1);
-    let mut phases = vec![Phase { name: BEFORE.into(), from_s: 0.0, to_s: end }];
-    for mark in &run.marks {
-        let at = mark.at_s.clamp(0.0, end);
+    let mut phases = vec![Phase { name: "before".into(), from_s: 0.0, to_s: end }];
+    for marks in run.marks.chunk_by(|a, b| b.at_s - a.at_s < TOGETHER_S) {
+        let at = marks[0].at_s.clamp(0.0, end);
         let last = phases.last_mut().expect("a run has a first phase");
         if at - last.from_s < TOGETHER_S {
-            last.name = match last.name.as_str() {
-                BEFORE => format!("with {}", mark_label(mark)),
-                name => format!("{name}, {}", mark_label(mark)),
-            };
+            last.name = format!("with {}", label(marks, alike));
             continue;
         }
         last.to_s = at;
-        phases.push(Phase { name: format!("after {}", mark_label(mark)), from_s: at, to_s: end });
+        let name = format!("after {}", label(marks, alike));
+        phases.push(Phase { name, from_s: at, to_s: end });
     }
     phases
 }

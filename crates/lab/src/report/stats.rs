@@ -1,4 +1,4 @@
-//! Figures computed from records: means over seeds with intervals, and measures of control.
+//! Figures computed from records: means and medians over seeds, and measures of control.
 
 /// A mean over runs that differ by seed alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +32,35 @@ impl Mean {
     pub fn interval(&self) -> (f64, f64) {
         let half = self.half.unwrap_or(0.0);
         (self.value - half, self.value + half)
+    }
+}
+
+/// The middle of runs that differ by seed alone, and how far they spread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Median {
+    /// The median; of an even number the mean of the two in the middle.
+    pub value: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+    /// How many runs.
+    pub runs: usize,
+}
+
+impl Median {
+    /// The median of `values`; `None` without any.
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut values: Vec<f64> = values.into_iter().filter(|v| v.is_finite()).collect();
+        values.sort_by(f64::total_cmp);
+        let (&least, &most) = (values.first()?, values.last()?);
+        let runs = values.len();
+        let value = f64::midpoint(values[(runs - 1) / 2], values[runs / 2]);
+        Some(Self { value, least, most, runs })
+    }
+    /// From the least to the most; nothing for a single run.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        (self.runs > 1).then_some((self.least, self.most))
     }
 }
 
@@ -110,6 +139,16 @@ mod tests {
         let mean = Mean::of([1.0, 2.0, 3.0]).expect("three values");
         assert!((mean.value - 2.0).abs() < 1e-12);
         assert!((mean.half.expect("three runs") - 4.303 / 3.0_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn medians_are_the_middle_and_know_their_range() {
+        assert_eq!(Median::of([]), None);
+        let one = Median::of([3.0]).expect("a value");
+        assert_eq!((one.value, one.range()), (3.0, None));
+        let three = Median::of([9.0, 0.0, 4.0]).expect("three values");
+        assert_eq!((three.value, three.range()), (4.0, Some((0.0, 9.0))));
+        assert_eq!(Median::of([1.0, 2.0, 4.0, 9.0]).expect("four values").value, 3.0);
     }
 
     #[test]

@@ -27,7 +27,7 @@ const IDENTITY: [&str; 7] = ["run", "label", "protocol", "host", "nodes", "seed"
 /// A figure of a run, by name; nothing where a run has none.
 pub(super) type Metric = (&'static str, fn(&Record) -> Option<f64>);
 
-/// The figures whose means over seeds `means.csv` holds.
+/// The figures whose means and medians over seeds `means.csv` holds.
 const METRICS: [Metric; 10] = [
     ("throughput_tps", |r| Some(r.summary.throughput_tps)),
     ("latency_p50_ms", |r| r.summary.latency_ms.p50),
@@ -130,21 +130,30 @@ fn means(model: &Model) -> Result<Csv> {
     let keys: IndexSet<&String> = model.groups.iter().flat_map(|g| g.point.keys()).collect();
     let mut lead = vec!["label", "host", "nodes"];
     lead.extend(keys.iter().map(|key| key.as_str()));
-    let columns = ["metric", "mean", "interval_95_half_width", "runs"];
+    let columns = ["metric", "mean", "interval_95_half_width", "median", "least", "most", "runs"];
     let mut sheet = Sheet::new(&lead, &columns)?;
     for group in &model.groups {
         let mut cells = vec![group.label.clone(), group.host.clone(), group.nodes.to_string()];
         cells.extend(keys.iter().map(|&key| group.point.get(key).map_or(String::new(), plain)));
         for (name, metric) in METRICS {
-            let Some(mean) = group.mean(metric) else { continue };
-            let row =
-                [name.into(), mean.value.to_string(), or_empty(mean.half), mean.runs.to_string()];
+            let (Some(mean), Some(median)) = (group.mean(metric), group.median(metric)) else {
+                continue;
+            };
+            let row = [
+                name.into(),
+                mean.value.to_string(),
+                or_empty(mean.half),
+                median.value.to_string(),
+                median.least.to_string(),
+                median.most.to_string(),
+                mean.runs.to_string(),
+            ];
             sheet.row(cells.clone(), row)?;
         }
     }
     sheet.finish(
         "means.csv",
-        "one row a metric and point of the sweep: mean over seeds, 95 % interval",
+        "one row a metric and point of the sweep: mean over seeds, 95 % interval, median and range",
     )
 }
 

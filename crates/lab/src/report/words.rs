@@ -1,7 +1,7 @@
 //! Numbers and names in words: the same everywhere in the report, and never more digits than are
 //! known.
 
-use super::stats::Mean;
+use super::stats::{Mean, Median};
 
 /// A whole number with its thousands apart.
 pub(super) fn count(n: u64) -> String {
@@ -102,7 +102,13 @@ pub(super) fn percent(share: f64) -> String {
 
 /// The note below a mean: its interval.
 pub(super) fn interval(mean: Mean) -> String {
-    mean.half.map_or(String::new(), |half| format!("± {}", number(half)))
+    mean.half.map_or(String::new(), |half| format!("±\u{a0}{}", number(half)))
+}
+
+/// The note below a median: its range.
+pub(super) fn range(median: Median) -> String {
+    let told = |(least, most): (f64, f64)| format!("{} to {}", number(least), number(most));
+    median.range().map_or(String::new(), told)
 }
 
 /// `one thing`, `two things`: a number with its noun.

@@ -6,6 +6,7 @@
 mod labels;
 #[cfg(test)]
 mod tests;
+mod ticks;
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -66,6 +67,18 @@ impl Size {
     }
 }
 
+/// How intervals and ranges are drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ends {
+    /// A bar with ends at each point.
+    #[default]
+    Bar,
+    /// A band around the line.
+    Band,
+    /// A thin line through each point, of which many may stand at one place.
+    Span,
+}
+
 /// Points of one line.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
@@ -73,11 +86,11 @@ pub(super) struct Line {
     pub style: Style,
     /// Its points by rising x; a new piece begins after a gap.
     pub pieces: Vec<Vec<(f64, f64)>>,
-    /// Lower and upper ends of the 95 % interval at each point of all pieces together; empty for
-    /// none.
+    /// Lower and upper ends of an interval, or of a range, at each point of all pieces together; empty
+    /// for none.
     pub intervals: Vec<(f64, f64)>,
-    /// Whether intervals are a band around the line, or a bar at each point.
-    pub band: bool,
+    /// How these are drawn.
+    pub ends: Ends,
     /// Whether values hold until the next point.
     pub step: bool,
     /// A marker at every point so far from the last; 1 for each.
@@ -99,7 +112,7 @@ impl Line {
             style,
             pieces,
             intervals: Vec::new(),
-            band: false,
+            ends: Ends::Bar,
             step: false,
             marker_every: 1,
             growing: false,
@@ -121,6 +134,8 @@ pub(super) struct Axis {
     pub log: bool,
     /// The least range that it shows.
     pub show: Option<(f64, f64)>,
+    /// Of a horizontal axis the values that were run: ticks stand there, if there is room.
+    pub values: Vec<f64>,
 }
 
 impl Axis {
@@ -130,11 +145,16 @@ impl Axis {
     }
     /// A logarithmic axis.
     pub fn log(label: &str) -> Self {
-        Self { label: label.to_owned(), log: true, show: None }
+        Self { label: label.to_owned(), log: true, ..Self::default() }
     }
     /// Shows at least this range.
     pub fn showing(mut self, from: f64, to: f64) -> Self {
         self.show = Some((from, to));
+        self
+    }
+    /// Has ticks at these values, if they are few and apart.
+    pub fn at(mut self, values: impl IntoIterator<Item = f64>) -> Self {
+        self.values = values.into_iter().collect();
         self
     }
 }
@@ -171,7 +191,7 @@ impl Chart {
         let (x, y) = (self.range(&self.x, |p| p.0), self.range(&self.y, |p| p.1));
         let mut plots = Vec::new();
         for line in &self.lines {
-            line.plot(&mut plots);
+            line.plot(y.from, &mut plots);
         }
         if plots.is_empty() {
             // The library draws no axes without a plot.
@@ -204,13 +224,21 @@ impl Chart {
         if y.log {
             layout = layout.with_log_y();
         }
+        let ticks = self.ticks(x);
+        if ticks.is_some() {
+            // The library's own: none within the axis, and none written.
+            layout = layout.with_x_tick_step(2.0 * x.to.abs().max(x.from.abs()));
+            layout.suppress_x_ticks = true;
+        }
         for &(from, to) in &self.outages {
             let region = ShadedRegion::vertical(from, to.min(x.to));
             layout = layout
                 .with_shaded_region(region.with_color("var(--quiet, #8a8a86)").with_opacity(0.13));
         }
         let svg = kuva::render_to_svg(plots, self.mark_faults(layout, x, y));
-        self.adopt(&svg, &self.labels(x, y), name, alt)
+        let ticks = ticks.unwrap_or_default();
+        let around = (self.grid(&ticks), self.marked(&ticks) + &self.labels(x, y));
+        self.adopt(&svg, &around, name, alt)
     }
 
     /// Vertical lines with labels in lanes, so that near moments stay readable.
@@ -255,7 +283,8 @@ impl Chart {
             .iter()
             .flat_map(Line::points)
             .map(value)
-            .chain(ends.filter(|_| vertical))
+            // A range that reaches down to nothing does not end a logarithmic axis.
+            .chain(ends.filter(|&end| vertical && (!axis.log || end > 0.0)))
             .chain(axis.show.into_iter().flat_map(|(from, to)| [from, to]))
             .filter(|v| v.is_finite())
             .collect();
@@ -265,26 +294,27 @@ impl Chart {
             return Range { from: 0.0, to: 1.0, log: false };
         }
         if axis.log && least > 0.0 {
-            return self.decades(least, most, vertical);
+            return self.decades(axis, least, most, vertical);
         }
         let head = if self.faults.is_empty() { 1.06 } else { 1.2 };
         let (from, to) = match (vertical, axis.show) {
             (true, _) => (least.min(0.0), least.min(0.0) + (most - least.min(0.0)) * head),
-            (false, Some(_)) => (least, most),
+            // All of the last marker.
+            (false, Some(_)) => (least, most + (most - least) * 0.005),
             // Room for the first and the last marker; not beyond 0 without need.
             (false, None) => {
-                let room = (most - least) * 0.04;
+                let room = if most > least { (most - least) * 0.04 } else { most.abs() * 0.1 };
                 (if least >= 0.0 { (least - room).max(0.0) } else { least - room }, most + room)
             }
         };
         Range { from, to: if to > from { to } else { from + 1.0 }, log: false }
     }
 
-    /// A logarithmic range: whole decades, so that there are ticks, or a little more than the
-    /// values where these span decades enough.
-    fn decades(&self, least: f64, most: f64, vertical: bool) -> Range {
+    /// A logarithmic range: whole decades, so that there are ticks (at 1, 2 and 5), or a little more
+    /// than the values where these span enough for two, or are the ticks.
+    fn decades(&self, axis: &Axis, least: f64, most: f64, vertical: bool) -> Range {
         let head = if vertical && !self.faults.is_empty() { 5.0 } else { 1.3 };
-        if most / least >= 20.0 {
+        if most / least >= 4.0 || (!vertical && !axis.values.is_empty()) {
             return Range { from: least / 1.3, to: most * head, log: true };
         }
         let from = 10_f64.powf(least.log10().floor());
@@ -294,7 +324,9 @@ impl Chart {
 
     /// Makes the library's SVG one of the page: it scales, has a name and a text, and ids of its
     /// own.
-    fn adopt(&self, svg: &str, labels: &str, name: &str, alt: &str) -> String {
+    ///
+    /// `around` is what is drawn below all of it, and above.
+    fn adopt(&self, svg: &str, around: &(String, String), name: &str, alt: &str) -> String {
         let body = svg.split_once("-->").map_or(svg, |(_, body)| body);
         let (width, height) = (self.size.width(), self.size.height());
         let mut out = format!(
@@ -303,8 +335,9 @@ impl Chart {
         escape_into(&mut out, alt);
         out.push_str("\">");
         let (body, end) = body.rsplit_once("</svg>").unwrap_or((body, ""));
+        out.push_str(&around.0);
         out.push_str(&renamed(body, name));
-        out.push_str(labels);
+        out.push_str(&around.1);
         out.push_str("</svg>");
         out.push_str(end);
         out
@@ -355,7 +388,8 @@ impl Range {
 }
 
 impl Line {
-    fn plot(&self, plots: &mut Vec<Plot>) {
+    /// The line on an axis that ends below at `floor`.
+    fn plot(&self, floor: f64, plots: &mut Vec<Plot>) {
         let colour = self.style.colour();
         let mut offset = 0;
         for piece in self.pieces.iter().filter(|piece| !piece.is_empty()) {
@@ -372,17 +406,24 @@ impl Line {
             if self.step {
                 line = line.with_step();
             }
-            if self.band && !intervals.is_empty() {
+            if intervals.is_empty() {
+                // Nothing but the line.
+            } else if self.ends == Ends::Span {
+                for (&(x, _), &(low, high)) in piece.iter().zip(intervals) {
+                    let span = LinePlot::new().with_data([(x, low.max(floor)), (x, high)]);
+                    plots.push(span.with_color(colour).with_stroke_width(1.0).into());
+                }
+            } else if self.ends == Ends::Band {
                 let band = BandPlot::new(
                     piece.iter().map(|p| p.0),
                     intervals.iter().map(|i| i.0),
                     intervals.iter().map(|i| i.1),
                 );
                 plots.push(band.with_color(colour).with_opacity(0.16).into());
-            } else if !intervals.is_empty() {
+            } else {
                 let ends = piece.iter().zip(intervals);
                 line = line.with_y_err_asymmetric(
-                    ends.map(|(p, i)| ((p.1 - i.0).max(0.0), (i.1 - p.1).max(0.0))),
+                    ends.map(|(p, i)| ((p.1 - i.0.max(floor)).max(0.0), (i.1 - p.1).max(0.0))),
                 );
             }
             plots.push(line.into());

@@ -35,6 +35,39 @@ fn labels_of_faults_stay_on_the_chart_and_apart() {
 }
 
 #[test]
+fn ticks_stand_at_the_values_that_were_run() {
+    let over = |values: &[f64]| {
+        let points = values.iter().map(|&value| (value, 1.0)).collect();
+        Chart {
+            x: Axis::log("replicas").at(values.iter().copied()),
+            y: Axis::linear("tx/s"),
+            lines: vec![Line::new(Style(0), points)],
+            size: Size::Half,
+            ..Chart::default()
+        }
+    };
+    let written =
+        |svg: &str, label: &str| svg.contains(&format!("text-anchor=\"middle\">{label}<"));
+    let svg = over(&[4.0, 16.0, 64.0, 128.0]).draw("c", "");
+    assert!(["4", "16", "64", "128"].iter().all(|label| written(&svg, label)), "{svg}");
+    assert!(!written(&svg, "5") && !written(&svg, "50"), "the library's own are there, too: {svg}");
+    // Nobody could read these.
+    let svg = over(&[1000.0, 1001.0, 4000.0]).draw("c", "");
+    assert!(!written(&svg, "1,001") && written(&svg, "2,000"), "{svg}");
+}
+
+#[test]
+fn a_range_that_reaches_nothing_leaves_a_logarithmic_axis_as_it_is() {
+    let mut chart = chart(&[]);
+    chart.y.log = true;
+    chart.lines[0].intervals = vec![(0.0, 3.0), (2.0, 2.0)];
+    chart.lines[0].ends = Ends::Span;
+    assert!(chart.range(&chart.y, |p| p.1).log);
+    let svg = chart.draw("c", "");
+    assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+}
+
+#[test]
 fn a_chart_without_points_has_axes() {
     let mut chart = chart(&[]);
     chart.lines.clear();

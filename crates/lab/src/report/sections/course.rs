@@ -7,7 +7,7 @@ use super::{
         model::{Group, Panel, mark_detail, mark_label},
         page::Context,
         phases,
-        plot::{Axis, Chart, Fault, Line, Size},
+        plot::{Axis, Chart, Ends, Fault, Line, Size},
         stats::Mean,
         tables::intervals,
         words,
@@ -20,6 +20,8 @@ use crate::record::{Moment, Record};
 const REPLICAS_DRAWN_MAX: usize = 6;
 /// So many faults are told in full; the CSV has all.
 const DETAILS_MAX: usize = 12;
+/// More rows of stretches between faults than this are not open.
+const ROWS_OPEN_MAX: usize = 32;
 /// So many small panels of heights are open.
 const HEIGHTS_OPEN: usize = 8;
 
@@ -98,8 +100,8 @@ fn frame(panel: &Panel<'_>, label: &str) -> Chart {
         ..Chart::default()
     };
     for group in &panel.groups {
-        for mark in group.marks() {
-            let fault = Fault { x: mark.at_s, label: mark_label(mark) };
+        for (x, label) in phases::moments(group) {
+            let fault = Fault { x, label };
             // Protocols get the same faults at the same moments, but for a host's jitter.
             let known = |f: &Fault| f.label == fault.label && (f.x - fault.x).abs() < end / 50.0;
             if !chart.faults.iter().any(known) {
@@ -132,7 +134,7 @@ fn mean_line(style: Style, runs: &[Vec<(f64, Option<f64>)>]) -> Line {
     }
     let mut line = Line::broken(style, pieces);
     if runs.len() > 1 {
-        (line.intervals, line.band) = (ends, true);
+        (line.intervals, line.ends) = (ends, Ends::Band);
     }
     line.marker_every = (longest / 8).max(1);
     line
@@ -142,20 +144,29 @@ fn through_faults(context: &Context<'_>, html: &mut Html) {
     let hit: Vec<&Group> = context.model.groups.iter().filter(|g| !g.marks().is_empty()).collect();
     let mut kinds: Vec<(Vec<String>, Vec<&Group>)> = Vec::new();
     for group in hit {
-        let names: Vec<_> = phases::of(&group.runs[0]).into_iter().map(|p| p.name).collect();
+        let names: Vec<_> = phases::of_group(group).into_iter().map(|p| p.name).collect();
         match kinds.iter_mut().find(|(known, _)| *known == names) {
             Some((_, groups)) => groups.push(group),
             None => kinds.push((names, vec![group])),
         }
     }
     html.leaf("h3", &[], "Through the faults");
-    for (names, groups) in &kinds {
-        let mut columns = vec!["Protocol", "Host"];
-        let names: Vec<_> = names.iter().map(|name| words::capital(name)).collect();
-        columns.extend(names.iter().map(String::as_str));
-        columns.push("Longest pause");
-        let rows: Vec<_> = groups.iter().map(|group| phase_row(group, names.len())).collect();
-        html.table("phases", "", &columns, &rows);
+    let tables = |html: &mut Html| {
+        for (names, groups) in &kinds {
+            let mut columns = vec!["Protocol", "Host"];
+            let names: Vec<_> = names.iter().map(|name| words::capital(name)).collect();
+            columns.extend(names.iter().map(String::as_str));
+            columns.push("Longest pause");
+            let rows: Vec<_> = groups.iter().map(|group| phase_row(group, names.len())).collect();
+            html.table("phases", "", &columns, &rows);
+        }
+    };
+    match kinds.iter().map(|(_, groups)| groups.len()).sum() {
+        0..=ROWS_OPEN_MAX => tables(html),
+        rows => html.element("details", &[], |html| {
+            html.leaf("summary", &[], format!("All {rows} rows"));
+            tables(html);
+        }),
     }
     let fine = context.model.records.iter().find_map(phases::resolution);
     html.element("p", &[("class", "small")], |html| {
@@ -267,7 +278,7 @@ fn stand_out(run: &Record) -> Vec<usize> {
 
 fn height_lines(run: &Record, alone: &[usize]) -> Vec<Line> {
     let mut quiet = Line::new(Style::QUIET, Vec::new());
-    quiet.band = true;
+    quiet.ends = Ends::Band;
     for moment in &run.timeline {
         let others = moment.heights.iter().enumerate().filter(|(i, _)| !alone.contains(i));
         let mut heights: Vec<u64> = others.filter_map(|(_, height)| *height).collect();

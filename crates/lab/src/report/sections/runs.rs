@@ -1,8 +1,10 @@
 //! The table of runs: what came out, in one row a run, or a point of seeds.
 
+use serde_json::Value;
+
 use super::super::{
     html::{Cell, Html},
-    model::{Group, Model},
+    model::{Group, Model, plain},
     page::Context,
     stats::Mean,
     tables::per_transaction,
@@ -20,28 +22,9 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let seeds = model.groups.iter().any(|group| group.runs.len() > 1);
     html.element("section", &[("id", "runs")], |html| {
         html.leaf("h2", &[], "Runs");
-        let cpu = model.records.iter().any(|run| run.cpu_us_per_transaction.is_some());
-        let gpu = model.records.iter().any(|run| gpu_share(run).is_some());
-        let rows: Vec<_> =
-            model.groups.iter().map(|group| row(group, model.is_sweep(), cpu, gpu)).collect();
-        let mut columns = vec!["Protocol", "Host"];
-        if model.is_sweep() {
-            columns.push("Point");
-        }
-        columns.extend([
-            "Nodes",
-            "Tx/s",
-            "p50 ms",
-            "p90 ms",
-            "p99 ms",
-            "Messages / tx",
-            "Bytes / tx",
-            "Signatures checked",
-            "View changes",
-        ]);
-        columns.extend(cpu.then_some("CPU µs / tx"));
-        columns.extend(gpu.then_some("On the GPU"));
-        columns.extend(["Violations", "Ledger head"]);
+        let shown = Shown::of(model);
+        let rows: Vec<_> = model.groups.iter().map(|group| row(group, &shown)).collect();
+        let columns = shown.columns();
         if rows.len() > OPEN_MAX {
             html.element("details", &[], |html| {
                 html.leaf("summary", &[], format!("All {} rows", rows.len()));
@@ -58,12 +41,12 @@ pub(super) fn section(context: &Context<'_>, html: &mut Html) {
                  saw, from the intended send time to the last reply needed, so a queue at the \
                  client counts. Messages and bytes are those between replicas. ",
             );
-            html.text(if cpu {
+            html.text(if shown.cpu {
                 "CPU is that of replicas and clients together, where replicas run for real. "
             } else {
                 "CPU time is measured where replicas run for real, so in none of these runs. "
             });
-            if gpu {
+            if shown.gpu {
                 html.text(
                     "On the GPU: the share of signatures, hashes and leaves that the adapter answered, a \
                      software one too; of nonces where there was nothing else. ",
@@ -102,10 +85,50 @@ fn reasons(model: &Model, html: &mut Html) {
     });
 }
 
-fn row(group: &Group, sweep: bool, cpu: bool, gpu: bool) -> Vec<Cell> {
+/// Columns that not every table has.
+struct Shown {
+    point: bool,
+    cpu: bool,
+    gpu: bool,
+    violations: bool,
+}
+
+impl Shown {
+    fn of(model: &Model) -> Self {
+        let any = |is: fn(&Record) -> bool| model.records.iter().any(is);
+        Self {
+            point: model.groups.iter().any(|group| !point(group).is_empty()),
+            cpu: any(|run| run.cpu_us_per_transaction.is_some()),
+            gpu: any(|run| gpu_share(run).is_some()),
+            violations: any(|run| !run.summary.violations.is_empty()),
+        }
+    }
+    fn columns(&self) -> Vec<&'static str> {
+        let mut columns = vec!["Protocol", "Host"];
+        columns.extend(self.point.then_some("Point"));
+        columns.extend(["Nodes", "Tx/s", "p50 ms", "p90 ms", "p99 ms"]);
+        columns.extend(["Messages / tx", "Bytes / tx", "Signatures checked", "View changes"]);
+        columns.extend(self.cpu.then_some("CPU µs / tx"));
+        columns.extend(self.gpu.then_some("On the GPU"));
+        columns.extend(self.violations.then_some("Violations"));
+        columns.push("Ledger head");
+        columns
+    }
+}
+
+/// The point of the sweep, but for the number of nodes, which has a column.
+fn point(group: &Group) -> String {
+    let is_size = |key: &str, value: &Value| {
+        matches!(key, "nodes" | "cluster.nodes") && plain(value) == group.nodes.to_string()
+    };
+    let others = group.point.iter().filter(|(key, value)| !is_size(key, value));
+    others.map(|(key, value)| format!("{key} = {}", plain(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn row(group: &Group, shown: &Shown) -> Vec<Cell> {
     let mut row = vec![Cell::Series(group.style, group.label.clone()), host(group)];
-    if sweep {
-        row.push(Cell::Text(group.point_label()));
+    if shown.point {
+        row.push(Cell::Text(point(group)));
     }
     row.push(Cell::figure(words::count(group.nodes.into())));
     row.push(throughput(group));
@@ -120,13 +143,15 @@ fn row(group: &Group, sweep: bool, cpu: bool, gpu: bool) -> Vec<Cell> {
     row.push(mean(group.mean(|r| per_transaction(r, r.summary.bytes)), "no tx"));
     row.push(signatures(group));
     row.push(view_changes(group));
-    if cpu {
+    if shown.cpu {
         row.push(mean(group.mean(|r| r.cpu_us_per_transaction), "not measured"));
     }
-    if gpu {
+    if shown.gpu {
         row.push(on_gpu(group));
     }
-    row.push(violations(group));
+    if shown.violations {
+        row.push(violations(group));
+    }
     row.push(head(group));
     row
 }

@@ -99,9 +99,10 @@ fn along(context: &Context<'_>, html: &mut Html, key: &str, host: &str, series: 
         (key, Some(_)) => format!("{key} (ms)"),
         (key, None) => key.to_owned(),
     };
+    let several = series.iter().flat_map(|s| &s.points).any(|(_, group)| group.runs.len() > 1);
     let caption = format!(
-        "Throughput, latency and messages against {key}, {place}. Points are means over seeds, \
-         bars their 95 % intervals."
+        "Throughput, latency and messages against {key}, {place}.{}",
+        if several { " Points are means over seeds, bars their 95 % intervals." } else { "" }
     );
     context.figure(html, &caption, "means.csv", |html, id| {
         legend_of(html, &entries);
@@ -129,18 +130,17 @@ fn against(label: &str, metric: &Metric, series: &[Series<'_>]) -> Chart {
     let xs: Vec<f64> = series.iter().flat_map(|s| &s.points).map(|point| point.0).collect();
     let least = xs.iter().copied().fold(f64::INFINITY, f64::min);
     let most = xs.iter().copied().fold(0.0, f64::max);
-    let wide = least > 0.0 && most / least >= 30.0;
-    let mut chart = Chart {
-        x: if wide { Axis::log(label) } else { Axis::linear(label) },
-        y: Axis::linear(metric.0),
-        size: Size::Half,
-        ..Chart::default()
-    };
+    let wide = least > 0.0 && most / least >= 10.0;
+    let axis = if wide { Axis::log(label) } else { Axis::linear(label) };
+    let mut chart =
+        Chart { x: axis.at(xs), y: Axis::linear(metric.0), size: Size::Half, ..Chart::default() };
     for one in series {
         let means = one.points.iter().filter_map(|(x, group)| Some((*x, group.mean(metric.1)?)));
         let means: Vec<(f64, Mean)> = means.collect();
         let mut line = Line::new(one.style, means.iter().map(|(x, m)| (*x, m.value)).collect());
-        line.intervals = means.iter().map(|(_, mean)| mean.interval()).collect();
+        if means.iter().any(|(_, mean)| mean.runs > 1) {
+            line.intervals = means.iter().map(|(_, mean)| mean.interval()).collect();
+        }
         chart.lines.push(line);
     }
     chart

@@ -6,7 +6,7 @@ mod fixture;
 
 use fixture::{folder, idle, quickstart, record, sweep, violation};
 
-use super::{phases, render, write_csvs};
+use super::{model::Model, phases, render, write_csvs};
 use crate::record::{MarkAt, Record};
 
 fn page(records: &[Record]) -> String {
@@ -399,6 +399,26 @@ fn a_run_is_cut_at_its_faults() {
     assert!((sum - run.summary.committed_transactions as f64).abs() < 1e-6);
     assert_eq!(phases::longest_pause(&run), Some(8.0));
     assert_eq!(phases::longest_pause(&idle(0)), None);
+}
+
+/// Many faults at once are counted, and so are those that hit other replicas with each seed.
+#[test]
+fn faults_are_named_by_what_is_true_of_all_runs() {
+    let mark = |replica| MarkAt { at_s: 0.0, replica: Some(replica), what: "crash".into() };
+    let names = |sets: &[&[u16]]| {
+        let runs = sets.iter().zip(1..).map(|(set, seed)| {
+            let mut run = record(0, fixture::PBFT, "sim", seed);
+            run.marks = set.iter().map(|&replica| mark(replica)).collect();
+            run
+        });
+        let runs: Vec<_> = runs.collect();
+        let model = Model::read(folder("faults", &runs).path()).unwrap();
+        phases::of_group(&model.groups[0])[0].name.clone()
+    };
+    assert_eq!(names(&[&[1, 2], &[1, 2]]), "with crash r1, crash r2");
+    assert_eq!(names(&[&[1, 2], &[0, 3]]), "with crash of 2 replicas");
+    assert_eq!(names(&[&[3], &[0]]), "with crash of 1 replica");
+    assert_eq!(names(&[&[0, 1, 2, 3, 4]]), "with crash of 5 replicas");
 }
 
 #[test]

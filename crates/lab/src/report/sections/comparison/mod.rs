@@ -1,11 +1,13 @@
 //! Many protocols in many settings: throughput over the committee, and throughput against latency.
 //!
 //! Drawn where a sweep has settings with names (`[sweep.network] lan = { … }`), one panel a setting.
-//! Nothing is drawn that was not run: throughput is that under the most demanding load, latency in the
-//! table that under the least, and against each other stand figures of the same runs, a mark for each
-//! load. With several seeds each is the mean.
+//! Nothing is drawn that was not run: over sizes stands throughput under the most demanding load (or latency,
+//! where throughput is the same for all), in the table latency under the least, and against each other stand
+//! figures of the same runs, a mark for each load. With several seeds each is the median, for what is down or slow is often drawn by lot from the seed,
+//! and a few bad draws would make a mean of nothing that ever happened; beside it stands the range.
 
 mod settings;
+mod sizes;
 
 use indexmap::IndexMap;
 
@@ -15,79 +17,38 @@ use super::{
         model::Model,
         page::Context,
         plot::{Axis, Chart, Line, Size},
+        stats::Median,
         words,
     },
     legend_of,
 };
-use settings::{Committee, Comparison, Course, Setting};
+use settings::{Comparison, Course, Setting};
 
 pub(super) fn section(context: &Context<'_>, html: &mut Html) {
     let Some(comparison) = Comparison::of(context.model) else { return };
     html.element("section", &[("id", "comparison")], |html| {
         html.leaf("h2", &[], "The comparison");
-        if comparison.sizes().len() > 1 {
-            throughputs(context, html, &comparison);
+        let sizes = comparison.sizes().len() > 1;
+        if sizes {
+            sizes::figure(context, html, &comparison);
         }
-        latencies(context, html, &comparison);
+        // With throughput the same everywhere that figure has said all.
+        if !sizes || comparison.loads.len() > 1 || comparison.level().is_none() {
+            latencies(context, html, &comparison);
+        }
         table(context, html, &comparison);
         idle(html, &comparison);
     });
 }
 
-/// What the first setting shows, in a sentence: what each protocol's throughput under the most
-/// demanding load becomes from the smallest to the largest committee, those that keep most of it first.
-pub(in super::super) fn told(model: &Model) -> Option<String> {
-    let comparison = Comparison::of(model)?;
-    let (setting, most) = (comparison.settings.first()?, comparison.most());
-    let course = |course: &Course<'_>| {
-        let [first, .., last] = &course.committees[..] else { return None };
-        let (before, after) = (first.rate(most)?, last.rate(most)?);
-        let (from, to) = (words::number(before), words::number(after));
-        (before > 0.0).then(|| (after / before, format!("{} from {from} to {to}", course.label)))
-    };
-    let mut courses: Vec<_> = setting.courses.iter().filter_map(course).collect();
-    courses.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let courses: Vec<_> = courses.into_iter().map(|(_, text)| text).collect();
-    let (sizes, title) = (comparison.sizes(), &setting.title);
-    let (least, most) = (sizes.first()?, sizes.last()?);
-    (!courses.is_empty()).then(|| {
-        format!(
-            "{title}, from {least} to {most} replicas the throughput{} goes, in transactions/s: {}.",
-            comparison.under(comparison.most()),
-            words::list(&courses)
-        )
-    })
+/// Whether there is a comparison.
+pub(in super::super) fn is_drawn(model: &Model) -> bool {
+    Comparison::of(model).is_some()
 }
 
-fn throughputs(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>) {
-    let most = comparison.most();
-    let several = match comparison.loads.len() {
-        1 => "",
-        _ => ", of all loads the one of which clients sent the most",
-    };
-    let caption = format!(
-        "Throughput over the size of the committee{}{several}; both axes logarithmic, and the same in \
-         all panels. What one leader's uplink bounds falls as 1/(n − 1); a level line is a protocol that \
-         loses nothing as the committee grows.",
-        comparison.under(most),
-    );
-    let at = |committee: &Committee<'_>| {
-        let rate = committee.rate(most).filter(|rate| *rate > 0.0)?;
-        Some((f64::from(committee.nodes), rate))
-    };
-    let lines = |setting: &Setting<'_>| -> Vec<Line> {
-        // A committee that committed nothing is a gap, and has its line below.
-        let line = |course: &Course<'_>| {
-            let places: Vec<_> = course.committees.iter().map(at).collect();
-            let pieces = places.split(Option::is_none);
-            let pieces = pieces.map(|piece| piece.iter().flatten().copied().collect());
-            named(course, pieces.collect(), false)
-        };
-        setting.courses.iter().filter_map(line).collect()
-    };
-    let panels: Vec<_> = comparison.settings.iter().map(|s| (s.title.clone(), lines(s))).collect();
-    let axes = (Axis::log("replicas"), Axis::log("throughput (tx/s)"));
-    draw(context, html, comparison, &panels, &caption, ("throughput over replicas", axes));
+/// What the first setting shows, in a sentence: see [`sizes`].
+pub(in super::super) fn told(model: &Model) -> Option<String> {
+    sizes::told(model)
 }
 
 fn latencies(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>) {
@@ -107,13 +68,17 @@ fn latencies(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>
     };
     let caption = format!(
         "Throughput against median latency with {} replicas: {loads}. Both axes logarithmic, and the same \
-         in all panels; down and to the right is better.",
+         in all panels; down and to the right is better.{}",
         words::list(&shown.iter().map(u16::to_string).collect::<Vec<_>>()),
+        if several(context.model) { " Marks are medians over seeds." } else { "" },
     );
     let lines = |setting: &Setting<'_>, nodes: u16| -> Vec<Line> {
         let line = |course: &Course<'_>| {
             let committee = course.committees.iter().find(|c| c.nodes == nodes)?;
-            named(course, vec![committee.marks()], comparison.loads.len() > 1)
+            let growing = comparison.loads.len() > 1;
+            // Lines end anywhere; from there to its name each would cross the others.
+            let label = if growing { String::new() } else { course.label.clone() };
+            drawn(course, vec![committee.marks()]).map(|line| Line { growing, label, ..line })
         };
         setting.courses.iter().filter_map(line).collect()
     };
@@ -132,11 +97,15 @@ fn title(setting: &Setting<'_>, nodes: u16) -> String {
     format!("{}, n = {nodes}", setting.title)
 }
 
-/// The line of a course, with its name at the end; none without points.
-fn named(course: &Course<'_>, pieces: Vec<Vec<(f64, f64)>>, growing: bool) -> Option<Line> {
+/// The line of a course; none without points.
+fn drawn(course: &Course<'_>, pieces: Vec<Vec<(f64, f64)>>) -> Option<Line> {
     let some = pieces.iter().any(|piece| !piece.is_empty());
-    let label = course.label.clone();
-    some.then(|| Line { growing, label, ..Line::broken(course.style, pieces) })
+    some.then(|| Line::broken(course.style, pieces))
+}
+
+/// Whether anything was run with more than one seed.
+fn several(model: &Model) -> bool {
+    model.groups.iter().any(|group| group.runs.len() > 1)
 }
 
 /// Panels with the same axes, which are wide enough for all.
@@ -157,6 +126,10 @@ fn draw(
         return;
     }
     let ((x_least, x_most), (y_least, y_most)) = (ends(|at| at.0), ends(|at| at.1));
+    // Ranges too, but for those down to nothing.
+    let spans = panels.iter().flat_map(|(_, lines)| lines).flat_map(|line| &line.intervals);
+    let spans = || spans.clone().flat_map(|&(least, most)| [least, most]).filter(|v| *v > 0.0);
+    let (y_least, y_most) = (spans().fold(y_least, f64::min), spans().fold(y_most, f64::max));
     let (x, y) = (x.showing(x_least, x_most), y.showing(y_least, y_most));
     context.figure(html, caption, "means.csv", |html, id| {
         legend_of(html, &comparison.legend());
@@ -183,10 +156,13 @@ fn table(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>) {
     let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
     let row = |course: &Course<'_>| {
         let of = |n: u16| course.committees.iter().find(|committee| committee.nodes == n);
-        let cell = |value: Option<f64>| Cell::figure(value.map_or("–".into(), words::number));
+        let cell = |value: Option<Median>| match value {
+            Some(median) => Cell::Figure(words::number(median.value), words::range(median)),
+            None => Cell::figure("–"),
+        };
         let mut row = vec![Cell::Series(course.style, course.label.clone())];
         row.extend(sizes.iter().map(|&n| cell(of(n).and_then(|committee| committee.rate(most)))));
-        row.extend(sizes.iter().map(|&n| cell(of(n).and_then(|committee| committee.median(0)))));
+        row.extend(sizes.iter().map(|&n| cell(of(n).and_then(|committee| committee.latency(0)))));
         row
     };
     html.element("details", &[], |html| {
@@ -196,7 +172,13 @@ fn table(context: &Context<'_>, html: &mut Html, comparison: &Comparison<'_>) {
             html.table("comparison", &setting.title, &columns, &rows);
         }
         html.element("p", &[("class", "small")], |html| {
-            html.text("Means over seeds. A dash: not run, or nothing was committed. ");
+            if several(context.model) {
+                html.text(
+                    "Medians over seeds, below them the range; of latencies, over the seeds that \
+                     committed something. ",
+                );
+            }
+            html.text("A dash: not run, or nothing was committed. ");
             context.data(html, "means.csv");
         });
     });

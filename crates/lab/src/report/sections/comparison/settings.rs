@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::super::super::{
     marks::Style,
     model::{Group, Model, plain},
+    stats::Median,
     words,
 };
 
@@ -16,6 +17,9 @@ use super::super::super::{
 const LOAD: &str = "load";
 /// Keys of a sweep that say how large the committee is.
 const NODES: [&str; 2] = ["nodes", "cluster.nodes"];
+
+/// Throughputs less than this factor apart are level.
+const LEVEL: f64 = 1.25;
 
 /// All that is compared.
 pub(super) struct Comparison<'a> {
@@ -65,6 +69,16 @@ impl<'a> Comparison<'a> {
     pub fn most(&self) -> usize {
         self.loads.len() - 1
     }
+    /// The least and the most transactions a second, if every committee did about as many as every other under
+    /// the most demanding load, as where clients send less than any can do.
+    pub fn level(&self) -> Option<(f64, f64)> {
+        let committees = self.settings.iter().flat_map(|s| &s.courses).flat_map(|c| &c.committees);
+        let rates = committees.filter_map(|committee| committee.rate(self.most()));
+        let rates: Vec<f64> = rates.map(|rate| rate.value).collect();
+        let least = rates.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = rates.iter().copied().fold(0.0, f64::max);
+        (rates.len() > 1 && most < least * LEVEL).then_some((least, most))
+    }
     /// `" under `much`"`; nothing if there is but one load.
     pub fn under(&self, load: usize) -> String {
         let name = &self.loads[load];
@@ -83,19 +97,19 @@ impl<'a> Committee<'a> {
     pub fn under(&self, load: usize) -> Option<&'a Group> {
         self.loads.iter().find(|(place, _)| *place == load).map(|(_, group)| *group)
     }
-    /// Transactions a second under this load: the mean over seeds, 0 included.
-    pub fn rate(&self, load: usize) -> Option<f64> {
-        Some(self.under(load)?.mean(|run| Some(run.summary.throughput_tps))?.value)
+    /// Transactions a second under this load: the median over seeds, 0 included.
+    pub fn rate(&self, load: usize) -> Option<Median> {
+        self.under(load)?.median(|run| Some(run.summary.throughput_tps))
     }
-    /// The median latency under this load in milliseconds.
-    pub fn median(&self, load: usize) -> Option<f64> {
-        Some(self.under(load)?.mean(|run| run.summary.latency_ms.p50)?.value)
+    /// The median latency under this load in milliseconds: of the seeds that have one the median.
+    pub fn latency(&self, load: usize) -> Option<Median> {
+        self.under(load)?.median(|run| run.summary.latency_ms.p50)
     }
     /// A mark for each load that was run and under which something was committed, in order of load:
     /// throughput and median latency of the same runs.
     pub fn marks(&self) -> Vec<(f64, f64)> {
         let loads = self.loads.iter().map(|(load, _)| *load);
-        let mark = |load| Some((self.rate(load)?, self.median(load)?));
+        let mark = |load| Some((self.rate(load)?.value, self.latency(load)?.value));
         loads.filter_map(mark).filter(|mark| mark.0 > 0.0).collect()
     }
 }
