@@ -3,8 +3,8 @@
 //! A series is told by three things at once, so that neither colour-blind readers nor a
 //! black-and-white printer lose one: a colour, a dash pattern, and a marker. The first seven colours are those
 //! of Okabe & Ito (2008), the next seven darker ones that stand apart from them, for the more protocols are
-//! compared the less dashes tell. Colours are CSS variables (`--s0` …) with the light value as fall-back, so a drawing follows the
-//! page into the dark and still stands alone when it is cut out of it.
+//! compared the less dashes tell. Colours are CSS variables (`--s0` …) with the light value as fall-back, so a
+//! drawing follows the page into the dark and still stands alone when it is cut out of it.
 
 use std::fmt::Write as _;
 

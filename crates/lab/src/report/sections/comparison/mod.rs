@@ -3,8 +3,9 @@
 //! Drawn where a sweep has settings with names (`[sweep.network] lan = { … }`), one panel a setting.
 //! Nothing is drawn that was not run: over sizes stands throughput under the most demanding load (or latency,
 //! where throughput is the same for all), in the table latency under the least, and against each other stand
-//! figures of the same runs, a mark for each load. With several seeds each is the median, for what is down or slow is often drawn by lot from the seed,
-//! and a few bad draws would make a mean of nothing that ever happened; beside it stands the range.
+//! figures of the same runs, a mark for each load. With several seeds each is the median, for what is down or
+//! slow is often drawn by lot from the seed, and a few bad draws would make a mean of nothing that ever happened;
+//! beside it stands the range.
 
 mod settings;
 mod sizes;
