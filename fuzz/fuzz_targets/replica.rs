@@ -16,7 +16,9 @@ fuzz_target!(|bytes: &[u8]| {
     let entry = registry.entries()[usize::from(which) % registry.entries().len()];
     let signer = |i| Signer::seeded(Scheme::Simulated, 1, &format!("replica/{i}"));
     let keys = (0..4).map(|i| signer(i).public()).collect();
-    let committee = Arc::new(Committee::new("byzlab", keys, false));
+    let committee = Committee::new("byzlab", keys, false);
+    let committee = entry.equip(committee, &toml::Table::new(), Scheme::Simulated, 1);
+    let committee = Arc::new(committee.expect("the defaults equip it"));
     let seat = Seat::new(ReplicaId(0), committee.clone());
     let saved = Saved::nothing(&committee);
     let mut replica = entry

@@ -168,7 +168,7 @@ impl Accelerator for Cpu {
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
         let (mut places, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-        let mut seals = 0;
+        let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
@@ -176,6 +176,10 @@ impl Accelerator for Cpu {
                     items.push(Item { by: *by, statement, signature: *signature });
                 }
                 Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
+                Claim::Tossed(tossed) => {
+                    tosses += 1;
+                    verdicts[at] = tossed.holds();
+                }
                 Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
                 Claim::Work(seal) => {
                     seals += 1;
@@ -192,6 +196,7 @@ impl Accelerator for Cpu {
             verdicts[at] = holds;
         }
         self.done.add(Task::Seals, seals);
+        self.done.add(Task::Tosses, tosses);
         verdicts
     }
 

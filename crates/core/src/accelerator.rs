@@ -68,6 +68,7 @@ impl Accelerator for Reference {
         let check = |claim: &Claim| match claim {
             Claim::Signed { by, statement, signature } => verify_ed25519(by, statement, signature),
             Claim::Aggregate(aggregate) => aggregate.holds(),
+            Claim::Tossed(tossed) => tossed.holds(),
             Claim::Root(batch) => batch.computed_root(self) == batch.root(),
             Claim::Work(seal) => seal.holds(),
         };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    crypto::{Digest, PublicKey, Signature, bls::Aggregate, double_sha256},
+    crypto::{Digest, PublicKey, Signature, bls::Aggregate, coin::Tossed, double_sha256},
     transaction::Batch,
 };
 
@@ -25,6 +25,8 @@ pub enum Claim {
     },
     /// All of several replicas signed one statement, by BLS; of one, too.
     Aggregate(Aggregate),
+    /// A replica tossed the common coin.
+    Tossed(Tossed),
     /// The batch's transactions have the Merkle root that the batch states.
     Root(Batch),
     /// The double SHA-256 of the sealed header is at most the puzzle's target.

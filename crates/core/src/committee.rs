@@ -9,8 +9,9 @@ use crate::{
     claim::{Claim, Invalid},
     codec,
     crypto::{
-        Digest, PublicKey, Signature, Statement,
+        Digest, PublicKey, Scheme, Signature, Statement, Toss,
         bls::{Aggregate, VoteKeys},
+        coin::{BadCoin, Coin, Tossed},
         sha256_of,
     },
     id::ReplicaId,
@@ -30,6 +31,8 @@ pub struct Committee {
     pub client_signatures: bool,
     /// The replicas' keys for votes, where they sign by BLS.
     pub votes: Option<VoteKeys>,
+    /// The replicas' common coin, where the protocol [tosses](crate::Protocol::tosses) one.
+    pub coin: Option<Coin>,
 }
 
 impl Committee {
@@ -43,7 +46,7 @@ impl Committee {
         let mut parts: Vec<&[u8]> = vec![b"byzlab/chain/1", label.as_bytes(), &flags];
         parts.extend(keys.iter().map(|key| &key.0[..]));
         let chain = sha256_of(&parts);
-        Self { chain, keys, client_signatures, votes: None }
+        Self { chain, keys, client_signatures, votes: None, coin: None }
     }
     /// This committee, its replicas signing by BLS with these keys. Another chain: it is drawn from them
     /// too.
@@ -56,6 +59,27 @@ impl Committee {
         self.chain = sha256_of(&[b"byzlab/chain/bls/1", &self.chain.0, &keys.digest().0]);
         self.votes = Some(keys);
         self
+    }
+    /// This committee with a common coin. Another chain: it is drawn from the coin's keys too.
+    ///
+    /// # Panics
+    /// If the coin has not as many parts as there are replicas.
+    #[must_use]
+    pub fn tossing(mut self, coin: Coin) -> Self {
+        assert_eq!(coin.size(), self.size(), "each replica has a part of the coin");
+        self.chain = sha256_of(&[b"byzlab/chain/coin/1", &self.chain.0, &coin.digest().0]);
+        self.coin = Some(coin);
+        self
+    }
+    /// This committee with the coin of the run seeded by `seed`, of which f + 1 tosses give the value.
+    ///
+    /// For experiments: whoever knows the seed knows the coin.
+    ///
+    /// # Errors
+    /// If a replica's key is none.
+    pub fn tossing_by_seed(self, scheme: Scheme, seed: u64) -> Result<Self, BadCoin> {
+        let coin = Coin::seeded(scheme, seed, self.one_honest(), &self.keys)?;
+        Ok(self.tossing(coin))
     }
     /// The number of replicas, n.
     pub fn size(&self) -> usize {
@@ -116,6 +140,14 @@ impl Committee {
             return self.aggregate([by].into(), statement, signature).ok();
         }
         Some(Claim::Signed { by: key, statement: statement.0.clone(), signature })
+    }
+    /// The claim that replica `by` tossed the coin called `name`.
+    ///
+    /// # Errors
+    /// If these replicas have no coin.
+    pub fn tossed(&self, by: ReplicaId, name: &Statement, toss: Toss) -> Result<Claim, Invalid> {
+        let coin = self.coin.clone().ok_or(Invalid("a toss where there is no coin"))?;
+        Ok(Claim::Tossed(Tossed { coin, by, name: name.0.clone(), toss }))
     }
     /// The claim that all of `signers` signed `statement`, and that `signature` is the sum of their
     /// signatures.

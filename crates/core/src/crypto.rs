@@ -2,15 +2,16 @@
 //!
 //! Ed25519 is checked by the ZIP-215 rule everywhere (`ed25519-zebra`): it is the only rule under which
 //! single, batch and GPU checks give the same verdict on every input.
-//! Votes may be BLS signatures instead, which add up: [`bls`].
+//! Votes may be BLS signatures instead, which add up: [`bls`]. What nobody may foresee comes from a [`coin`].
 //! [`Scheme::Simulated`] is for the simulator alone: a tag that only the holder of a [`Signer`] can make.
 
 pub mod bls;
+pub mod coin;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use curve25519_dalek::Scalar;
+use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
 
@@ -81,6 +82,16 @@ fixed_bytes!(
     /// A BLS public key for votes: a compressed point of G2.
     VoteKey,
     96
+);
+fixed_bytes!(
+    /// One replica's toss of one [coin](coin::Coin): a point, and the proof that it is the replica's.
+    Toss,
+    96
+);
+fixed_bytes!(
+    /// A part of a [coin](coin::Coin)'s secret, for one replica's eyes; in simulated crypto, nothing.
+    SealedPart,
+    32
 );
 fixed_bytes!(
     /// The proof that the secret of a [`VoteKey`] is held: a signature over the key.
@@ -212,7 +223,7 @@ pub struct Signer(Secret);
 enum Secret {
     Ed25519(Arc<(ed25519_zebra::SigningKey, Expanded)>),
     /// A replica that votes by BLS; the public key is the one that it is known by.
-    Bls(Arc<(PublicKey, bls::VoteSecret)>),
+    Bls(Arc<(PublicKey, bls::VoteSecret, Expanded)>),
     Simulated {
         public: PublicKey,
         salt: Digest,
@@ -229,7 +240,7 @@ impl Signer {
     /// [`ed25519`](Self::ed25519) makes of them, it signs with a BLS key that follows from them too.
     pub fn bls(secret: [u8; 32]) -> Self {
         let public = Self::ed25519(secret).public();
-        Self(Secret::Bls(Arc::new((public, bls::VoteSecret::of(&secret)))))
+        Self(Secret::Bls(Arc::new((public, bls::VoteSecret::of(&secret), Expanded::new(&secret)))))
     }
     /// The signer called `name` in the run seeded by `seed`: the same key on every machine.
     ///
@@ -276,6 +287,16 @@ impl Signer {
             Secret::Ed25519(key) => Some(&key.1),
             Secret::Bls(_) | Secret::Simulated { .. } => None,
         }
+    }
+    /// The point that it shares with the holder of another Ed25519 key (Diffie–Hellman); `None` if that is no
+    /// key, or this one's are simulated.
+    fn shared_with(&self, other: &PublicKey) -> Option<EdwardsPoint> {
+        let own = match &self.0 {
+            Secret::Ed25519(key) => &key.1,
+            Secret::Bls(key) => &key.2,
+            Secret::Simulated { .. } => return None,
+        };
+        CompressedEdwardsY(other.0).decompress().map(|point| point * own.s)
     }
     /// Signs each of `messages`: the signatures that [`sign`](Self::sign) gives, for a third of the
     /// work each.

@@ -36,7 +36,8 @@ pub use claim::{Claim, Invalid, Puzzle, Seal, Target};
 pub use committee::{Committee, Seat};
 pub use cost::{Cores, Cost, Costs, Profile, Work};
 pub use crypto::{
-    Digest, Possession, PublicKey, Scheme, Signature, Signer, Statement, VoteKey, bls::VoteKeys,
+    Digest, Possession, PublicKey, Scheme, Signature, Signer, Statement, Toss, VoteKey,
+    bls::VoteKeys, coin::Coin,
 };
 pub use id::{Height, ReplicaId, View};
 pub use machine::Machine;

@@ -58,11 +58,18 @@ impl<P: Protocol> Machine<P> {
             .filter_map(|h| saved.ledger.block(Height(h)).map(|b| b.head()))
             .collect();
         heads.push_back(head);
+        let part = match &seat.committee.coin {
+            Some(coin) if P::tosses(&params) => Some(coin.open(seat.me, &signer)?),
+            None if P::tosses(&params) => {
+                return Err(BuildError("this committee has no common coin".into()));
+            }
+            _ => None,
+        };
         let protocol = P::new(seat.clone(), params, saved)?;
         Ok(Self {
             seat,
             protocol,
-            out: Effects::new(signer),
+            out: Effects::new(signer).tossing(part),
             timers: BTreeMap::new(),
             deadline: None,
             unproven: VecDeque::new(),
@@ -144,6 +151,9 @@ impl<P: Protocol> Machine<P> {
             self.protocol.step(now, input, &mut self.out);
             if self.out.signed > 0 {
                 actions.push(Action::Signed(std::mem::take(&mut self.out.signed)));
+            }
+            if self.out.tossed > 0 {
+                actions.push(Action::Tossed(std::mem::take(&mut self.out.tossed)));
             }
             let mut list = std::mem::take(&mut self.out.list);
             for effect in list.drain(..) {

@@ -15,7 +15,10 @@ use crate::{
     claim::{Claim, Invalid, Puzzle, Seal},
     codec,
     committee::{Committee, Seat},
-    crypto::{Signature, Signer, Statement},
+    crypto::{
+        Signature, Signer, Statement, Toss,
+        coin::{BadCoin, Part},
+    },
     id::{Height, ReplicaId},
     note::Note,
     replica::To,
@@ -49,6 +52,12 @@ pub trait Protocol: Sized + Send + 'static {
     /// How many equal replies make a client believe that its transaction is final.
     fn replies(committee: &Committee) -> usize {
         committee.one_honest()
+    }
+
+    /// Whether its replicas toss a common [coin](crate::crypto::coin) under these parameters: then hosts give
+    /// the committee one, f + 1 tosses of which give its value.
+    fn tosses(_params: &Self::Params) -> bool {
+        false
     }
 
     /// Whom clients send their transactions to. Where who proposes changes with every block, all.
@@ -190,6 +199,12 @@ impl<'a> Saved<'a> {
 #[error("{0}")]
 pub struct BuildError(pub String);
 
+impl From<BadCoin> for BuildError {
+    fn from(bad: BadCoin) -> Self {
+        Self(bad.to_string())
+    }
+}
+
 /// What a protocol wants done, in order.
 ///
 /// The order is a promise: what was [saved](Effects::save) is durable before anything recorded after
@@ -198,7 +213,9 @@ pub struct BuildError(pub String);
 pub struct Effects<P: Protocol> {
     pub(crate) list: Vec<Effect<P>>,
     signer: Signer,
+    coin: Option<Part>,
     pub(crate) signed: u32,
+    pub(crate) tossed: u32,
 }
 
 #[derive(Debug)]
@@ -220,12 +237,25 @@ pub(crate) enum Effect<P: Protocol> {
 impl<P: Protocol> Effects<P> {
     /// No effects yet; signatures are made by `signer`.
     pub fn new(signer: Signer) -> Self {
-        Self { list: Vec::new(), signer, signed: 0 }
+        Self { list: Vec::new(), signer, coin: None, signed: 0, tossed: 0 }
+    }
+    /// This, tossing with this part of the committee's coin.
+    #[must_use]
+    pub fn tossing(self, part: Option<Part>) -> Self {
+        Self { coin: part, ..self }
     }
     /// Signs a statement. Deterministic; the host accounts for its cost.
     pub fn sign(&mut self, statement: &Statement) -> Signature {
         self.signed += 1;
         self.signer.sign(&statement.0)
+    }
+    /// Tosses the coin called `name`. Deterministic; the host accounts for its cost.
+    ///
+    /// # Panics
+    /// If there is no coin: the protocol did not [say](Protocol::tosses) that it tosses one.
+    pub fn toss(&mut self, name: &Statement) -> Toss {
+        self.tossed += 1;
+        self.coin.as_ref().expect("protocols that toss say so").toss(name)
     }
     /// Sends to one replica; to oneself too.
     pub fn send(&mut self, to: ReplicaId, message: P::Message) {

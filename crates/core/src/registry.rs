@@ -8,7 +8,7 @@ use crate::{
     block::Block,
     claim::{Claim, Invalid},
     committee::{Committee, Seat},
-    crypto::Signer,
+    crypto::{Scheme, Signer},
     machine::Machine,
     protocol::{BuildError, Protocol, Recipients, Saved},
     replica::Replica,
@@ -70,6 +70,30 @@ impl Entry {
     pub fn replies(&self, committee: &Committee) -> usize {
         self.plugin.replies(committee)
     }
+    /// See [`Plugin::tosses`].
+    ///
+    /// # Errors
+    /// If the parameters are bad.
+    pub fn tosses(&self, params: &toml::Table) -> Result<bool, BuildError> {
+        self.plugin.tosses(params)
+    }
+    /// The committee with what this protocol needs of it: the [coin](Committee::tossing_by_seed) of the run seeded by
+    /// `seed`, if it tosses one.
+    ///
+    /// # Errors
+    /// If the parameters are bad, or a replica's key is none.
+    pub fn equip(
+        &self,
+        committee: Committee,
+        params: &toml::Table,
+        scheme: Scheme,
+        seed: u64,
+    ) -> Result<Committee, BuildError> {
+        match self.tosses(params)? {
+            true => Ok(committee.tossing_by_seed(scheme, seed)?),
+            false => Ok(committee),
+        }
+    }
     /// See [`Protocol::recipients`].
     pub fn recipients(&self) -> Recipients {
         self.plugin.recipients()
@@ -94,6 +118,10 @@ pub trait Plugin: Send + Sync {
     fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid>;
     /// See [`Protocol::replies`].
     fn replies(&self, committee: &Committee) -> usize;
+    /// See [`Protocol::tosses`]; an error for what [`resolve`](Self::resolve) refuses.
+    fn tosses(&self, _params: &toml::Table) -> Result<bool, BuildError> {
+        Ok(false)
+    }
     /// See [`Protocol::recipients`].
     fn recipients(&self) -> Recipients {
         Recipients::All
@@ -124,6 +152,9 @@ impl<P: Protocol> Plugin for Typed<P> {
     }
     fn replies(&self, committee: &Committee) -> usize {
         P::replies(committee)
+    }
+    fn tosses(&self, params: &toml::Table) -> Result<bool, BuildError> {
+        Ok(P::tosses(&parse(params)?))
     }
     fn recipients(&self) -> Recipients {
         P::recipients()

@@ -92,6 +92,8 @@ pub enum Action {
     },
     /// So many signatures were made: a cost, nothing to do.
     Signed(u32),
+    /// So many coins were tossed: a cost, too.
+    Tossed(u32),
     /// Make a record durable before any later action leaves.
     Save(Record),
     /// Replace all records by these, at once or not at all.

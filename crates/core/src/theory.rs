@@ -61,6 +61,10 @@ pub struct Theory {
     pub bounds: &'static [&'static str],
     /// Good-case latency.
     pub timing: Timing,
+    /// Why it is left to chance how long a decision takes, if it is. Then [`timing`](Self::timing),
+    /// [`period`](Self::period) and [`messages`](Self::messages) are the least that one can take, and nobody is waited
+    /// for, so that a crash makes no turn of its own.
+    pub by_chance: Option<&'static str>,
     /// That of the block which waits longest, where those of one decision differ.
     pub slowest: Option<Slowest>,
     /// From one decision to the next; `None` where nothing but the load sets it.
@@ -98,6 +102,7 @@ impl Theory {
         swarm: "",
         bounds: &[],
         timing: Timing::Rounds { first: Delays::ZERO, last: Delays::ZERO },
+        by_chance: None,
         slowest: None,
         period: None,
         messages: Formula { text: "0", of: |_| 0 },

@@ -21,11 +21,13 @@ pub enum Task {
     Nonces,
     /// Signatures made.
     Signing,
+    /// Tosses of a common coin checked.
+    Tosses,
 }
 
 impl Task {
     /// All kinds, in the order of a [`Tally`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Signatures,
         Self::Aggregates,
         Self::Seals,
@@ -33,6 +35,7 @@ impl Task {
         Self::Merkle,
         Self::Nonces,
         Self::Signing,
+        Self::Tosses,
     ];
 
     /// Its name in records and metrics.
@@ -45,6 +48,7 @@ impl Task {
             Self::Merkle => "merkle",
             Self::Nonces => "nonces",
             Self::Signing => "signing",
+            Self::Tosses => "tosses",
         }
     }
 }

@@ -13,6 +13,7 @@
 //! peers = "192.0.2.1:7000"           # UDP, for the other replicas
 //! clients = "192.0.2.1:7001"         # UDP, for clients
 //! # vote_key and possession, where replicas sign by BLS: `byzlab committee --scheme bls`
+//! # [coin], where the protocol tosses one: `byzlab committee` deals it
 //! ```
 //! The order of replicas is that of their ids. Everyone needs the same file.
 
@@ -27,8 +28,9 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use byzlab_core::{
-    Committee, Entry, Possession, PublicKey, Registry, ReplicaId, Signer, VoteKey, VoteKeys,
-    committee::REPLICAS_MAX, crypto::registrable,
+    Coin, Committee, Entry, Possession, PublicKey, Registry, ReplicaId, Signer, VoteKey, VoteKeys,
+    committee::REPLICAS_MAX,
+    crypto::{coin::Dealt, registrable},
 };
 use byzlab_node::plan::{Address, Secret};
 use serde::{Deserialize, Serialize};
@@ -54,6 +56,10 @@ pub struct CommitteeFile {
     pub protocol: Table,
     /// The replicas, in order of id.
     pub replica: Vec<Place>,
+    /// The replicas' common coin, where the protocol tosses one. Whoever dealt it is trusted to have forgotten
+    /// its secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coin: Option<Dealt>,
 }
 
 const fn yes() -> bool {
@@ -134,6 +140,16 @@ impl Deployment {
         if let Some(votes) = vote_keys(places)? {
             committee = committee.voting_with(votes);
         }
+        if let Some(dealt) = file.coin.take() {
+            ensure!(
+                dealt.parts.len() == places.len()
+                    && usize::from(dealt.threshold) == committee.one_honest(),
+                "[coin] is another committee's: this one needs {} parts, and {} tosses for a value",
+                places.len(),
+                committee.one_honest()
+            );
+            committee = committee.tossing(Coin::new(dealt)?);
+        }
         let address = |place: &Place| Address { peers: place.peers, clients: place.clients };
         let addresses = places.iter().map(address).collect();
         process::name_it(&mut file.protocol);
@@ -143,6 +159,11 @@ impl Deployment {
         file.protocol.remove("label");
         let mut entry = registry.find(&name)?;
         let params = entry.resolve(&file.protocol).context("in [protocol]")?;
+        ensure!(
+            committee.coin.is_some() == entry.tosses(&params)?,
+            "[coin] is for protocols that toss one, and `{name}` {}",
+            if committee.coin.is_some() { "does not" } else { "does: `byzlab committee` deals it" }
+        );
         if let Some(programs) = Bound::of(entry, &params)? {
             entry = programs.aloud().entry();
         }

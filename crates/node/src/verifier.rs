@@ -258,8 +258,9 @@ impl Proven {
                 let parts = [&by.0[..], &signature.0, statement];
                 parts.into_iter().for_each(|part| hasher.write(part));
             }
-            // Of 32 bytes, and so too short for the other kind.
+            // Of 32 bytes, and so too short for the first kind.
             Claim::Aggregate(aggregate) => hasher.write(&aggregate.digest().0),
+            Claim::Tossed(tossed) => hasher.write(&tossed.digest().0),
             Claim::Root(_) | Claim::Work(_) => return None,
         }
         Some(hasher.finish128().as_u128())

@@ -58,7 +58,7 @@ fn is_good(outcome: &Outcome) {
 
 #[test]
 fn a_follower_is_killed_and_comes_back() {
-    for protocol in ["central", "pbft", "mysticeti", "bullshark"] {
+    for protocol in ["central", "pbft", "mysticeti", "bullshark", "tusk"] {
         let dir = tempfile::tempdir().expect("a folder");
         let mut plan = plan(protocol, dir.path());
         plan.faults = vec![fault(900, 2, FaultKind::Restart), fault(400, 2, FaultKind::Kill)];

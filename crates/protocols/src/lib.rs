@@ -39,11 +39,8 @@ static BUILTIN: &[Entry] = &[
     hotstuff::HOTSTUFF_2,
     Entry::of::<mysticeti::Mysticeti>("mysticeti", "an uncertified DAG, Babel et al. 2024")
         .promising(mysticeti::THEORY),
-    Entry::of::<bullshark::Bullshark>(
-        "bullshark",
-        "a certified DAG, Spiegelman et al. 2022, partially synchronous, over Narwhal",
-    )
-    .promising(bullshark::THEORY),
+    bullshark::BULLSHARK,
+    bullshark::TUSK,
     Entry::of::<raft::Raft>(
         "raft",
         "Ongaro & Ousterhout 2014: the baseline that stands crashes alone",

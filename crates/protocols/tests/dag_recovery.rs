@@ -89,6 +89,7 @@ fn with_one_that_forgets<W: Witness>(name: &str) {
 fn killed_between_any_two_actions_a_replica_keeps_its_word() {
     killed_between_any_two_actions::<Mysticeti>("mysticeti");
     killed_between_any_two_actions::<Bullshark>("bullshark");
+    killed_between_any_two_actions::<Bullshark>("tusk");
 }
 
 #[test]
@@ -101,4 +102,5 @@ fn a_ledger_cut_back_is_filled_again_and_words_stay_kept() {
 fn one_that_forgets_what_it_said_leads_nobody_astray() {
     with_one_that_forgets::<Mysticeti>("mysticeti");
     with_one_that_forgets::<Bullshark>("bullshark");
+    with_one_that_forgets::<Bullshark>("tusk");
 }

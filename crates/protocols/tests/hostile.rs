@@ -47,7 +47,9 @@ impl Pump {
     fn new(entry: Entry) -> Self {
         let size = entry.theories[0].resilience.smallest(1).max(4);
         let keys = (0..size).map(|i| signer(&format!("replica/{i}")).public()).collect();
-        let committee = Arc::new(Committee::new("byzlab", keys, true));
+        let committee = Committee::new("byzlab", keys, true);
+        let committee = entry.equip(committee, &params(entry.name), Scheme::Simulated, SEED);
+        let committee = Arc::new(committee.expect("the defaults equip it"));
         let seat = |me: ReplicaId| {
             let signer = signer(&format!("replica/{}", me.0));
             let saved = Saved::nothing(&committee);
@@ -148,6 +150,7 @@ impl Pump {
                 self.verifier.verify(by, statement, signature)
             }
             Claim::Aggregate(aggregate) => aggregate.holds(),
+            Claim::Tossed(tossed) => tossed.holds(),
             Claim::Root(batch) => batch.computed_root(&Reference) == batch.root(),
             Claim::Work(seal) => seal.holds(),
         }

@@ -22,8 +22,9 @@ fn rooms(name: &str) -> &'static [&'static str] {
             "hotstuff/keep.rs",
         ],
         "mysticeti" => &["mysticeti/rules.rs"],
-        "bullshark" => &[
+        "bullshark" | "tusk" => &[
             "bullshark/mod.rs",
+            "bullshark/coin.rs",
             "bullshark/rules.rs",
             "bullshark/rounds.rs",
             "bullshark/narwhal.rs",
@@ -40,8 +41,17 @@ fn cites(line: &str) -> bool {
     let Some((_, comment)) = line.split_once("//").filter(|_| !line.starts_with("//!")) else {
         return false;
     };
-    let places =
-        ["§", "Algorithm ", "Figure ", "l. ", "S 2.", "step (", "Propose-Vote", "Finalize: "];
+    let places = [
+        "§",
+        "Algorithm ",
+        "Figure ",
+        "l. ",
+        ".rs, ",
+        "S 2.",
+        "step (",
+        "Propose-Vote",
+        "Finalize: ",
+    ];
     places.iter().any(|place| comment.contains(place))
 }
 
@@ -78,6 +88,7 @@ fn steps(name: &str) -> &'static [&'static str] {
             "core.rs, l.",
             "proposer.rs, l.",
         ],
+        "tusk" => &["N, Tusk", "tusk.rs, `process_certificate`", "tusk.rs, `leader`"],
         _ => &[],
     }
 }

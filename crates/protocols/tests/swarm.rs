@@ -33,6 +33,7 @@ swarms![
     hotstuff_2,
     mysticeti,
     bullshark,
+    tusk,
     raft,
     pow,
     central

@@ -39,7 +39,7 @@ pub(crate) struct Weight {
     /// What costs the same whatever else is proven, in nanoseconds: trees and seals, and by [`CpuModel`]
     /// everything.
     apart: u64,
-    /// BLS signatures, whose costs are among those apart.
+    /// BLS signatures and tosses of coins, whose costs are among those apart.
     sums: u64,
 }
 
@@ -90,6 +90,10 @@ impl Prices {
                         1 => self.cpu.bls_vote.0 + self.cpu.bls_add.0,
                         signers => self.cpu.bls_check.0 + signers * self.cpu.bls_signer_ps / 1000,
                     };
+                    weight.sums += 1;
+                }
+                Claim::Tossed(_) => {
+                    weight.apart += self.cpu.check_toss.0;
                     weight.sums += 1;
                 }
                 Claim::Root(batch) => {

@@ -157,6 +157,7 @@ impl Prover {
                     _ => self.accelerator.check(std::slice::from_ref(claim)) == [true],
                 },
             },
+            Claim::Tossed(_) => self.accelerator.check(std::slice::from_ref(claim)) == [true],
             Claim::Root(batch) => self.roots.holds(batch, &*self.accelerator),
             Claim::Work(seal) => self.mint.holds(seal),
         })

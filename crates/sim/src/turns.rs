@@ -244,6 +244,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 self.books.signing_ns += took.0;
                 self.clock += took;
             }
+            Action::Tossed(count) => self.clock += self.cpu.toss.times(u64::from(count)),
             Action::Save(record) => {
                 self.clock += self.cpu.save;
                 self.sites[number as usize].records.push(record);

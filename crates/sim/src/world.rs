@@ -132,7 +132,8 @@ impl<'a, Q: Queue<Happening>> World<'a, Q> {
             let keys = VoteKeys::new(&pairs).map_err(|bad| BuildError(bad.to_string()))?;
             committee = committee.voting_with(keys);
         }
-        let committee = Arc::new(committee);
+        let Scenario { entry, params, scheme, .. } = scenario;
+        let committee = Arc::new(entry.equip(committee, params, *scheme, seed)?);
         let seats: Vec<Seat> = graph::neighbours(scenario.network.peers, size, seed)?
             .into_iter()
             .zip(committee.ids())

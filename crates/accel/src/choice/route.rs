@@ -220,7 +220,7 @@ impl Accelerator for Routed {
             verdicts[at] = self.root_holds(&claims[at]);
         }
         if !others.is_empty() {
-            // Aggregates and proofs of work are the CPU's on either side.
+            // Aggregates, tosses and proofs of work are the CPU's on either side.
             let chosen: Vec<Claim> = others.iter().map(|&at| claims[at].clone()).collect();
             for (at, holds) in others.into_iter().zip(self.cpu.check(&chosen)) {
                 verdicts[at] = holds;

@@ -209,7 +209,7 @@ impl Accelerator for Gpu {
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
         let (mut at_signed, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
-        let mut seals = 0;
+        let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
@@ -222,6 +222,10 @@ impl Accelerator for Gpu {
                     verdicts[at] = seal.holds();
                 }
                 Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
+                Claim::Tossed(tossed) => {
+                    tosses += 1;
+                    verdicts[at] = tossed.holds();
+                }
             }
         }
         if !items.is_empty() {
@@ -232,6 +236,7 @@ impl Accelerator for Gpu {
         let opened = self.opened();
         opened.engine.counters.beside.add(Task::Aggregates, sums.len());
         opened.engine.counters.beside.add(Task::Seals, seals);
+        opened.engine.counters.beside.add(Task::Tosses, tosses);
         verdicts
     }
 

@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use byzlab_core::Registry;
+use byzlab_core::{Committee, PublicKey, Registry, crypto::coin::Dealt};
 use clap::{Args, ValueEnum};
-use toml::Table;
+use toml::{Table, Value};
 
 use super::{Found, say};
 use crate::{
@@ -61,18 +61,36 @@ pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Fo
     }
     let places: Result<Vec<Place>> =
         arguments.replicas.iter().map(|text| place(text, arguments.scheme)).collect();
-    let file = CommitteeFile {
+    let places = places?;
+    let mut file = CommitteeFile {
         label: arguments.label.clone(),
         epoch: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         client_signatures: !arguments.unsigned_clients,
         protocol,
-        replica: places?,
+        replica: places,
+        coin: None,
     };
+    file.coin = coin(&file, registry)?;
     let text = toml::to_string(&file).context("cannot write the committee as TOML")?;
     Deployment::of(file, registry)?;
     let Some(out) = &arguments.out else { return say(&text) };
     std::fs::write(out, text).with_context(|| format!("cannot write {}", out.display()))?;
     Ok(Found::Good)
+}
+
+/// The coin that the replicas of `file` toss, if its protocol does: dealt here, its secret forgotten.
+fn coin(file: &CommitteeFile, registry: &Registry) -> Result<Option<Dealt>> {
+    let mut params = file.protocol.clone();
+    let Some(Value::String(name)) = params.remove("name") else { return Ok(None) };
+    // What is wrong with the rest is told when the file is read back.
+    if !registry.find(&name).and_then(|entry| entry.tosses(&params)).unwrap_or(false) {
+        return Ok(None);
+    }
+    let keys: Vec<PublicKey> = file.replica.iter().map(|place| place.key).collect();
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).context("the system gives no randomness")?;
+    let threshold = Committee::new(&file.label, keys.clone(), false).one_honest();
+    Ok(Some(Dealt::new(&secret, threshold, &keys)?))
 }
 
 fn place(text: &str, scheme: Scheme) -> Result<Place> {

@@ -119,7 +119,7 @@ fn all_claims(block: &Block, entry: Entry, committee: &Committee) -> Result<Vec<
     let mut claims = entry.audit(block, committee)?;
     let name = |claim: &Claim| match claim {
         Claim::Signed { signature, .. } => Some(*signature),
-        Claim::Aggregate(_) | Claim::Root(_) | Claim::Work(_) => None,
+        Claim::Aggregate(_) | Claim::Tossed(_) | Claim::Root(_) | Claim::Work(_) => None,
     };
     let known: BTreeSet<_> = claims.iter().map(name).collect();
     let mut of_clients = Vec::new();

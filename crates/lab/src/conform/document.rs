@@ -20,8 +20,8 @@ from the beginning of its turn by the clock) until a live leader's block is unde
 than a view change, for where votes go to the next leader the view before is given up in vain first.
 Responsive: nothing but δs while leaders are good; or after a bad one too, once it is given up.
 
-No asynchronous protocol (HoneyBadger, Dumbo) is built: they need a common coin, and the committee's keys
-have none.
+An asynchronous protocol (Tusk) waits for nobody and for no timeout: how many rounds a decision takes is left to
+the coin and to the order in which messages come, so the least is promised.
 
 *With a twin*: two honest copies run under one key, each seen by a part of the others, drawn anew every
 500 ms. *In two worlds*: the network falls in two halves for good, and whoever lies is honest in both.

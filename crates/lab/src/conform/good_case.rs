@@ -247,7 +247,8 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
                 timed.latency("first honest commit", first, measured, |steady| steady.first),
                 timed.latency("last honest commit", last, measured, |steady| steady.last),
             ];
-            rows.extend(theory.period.map(|period| timed.period(period, measured)));
+            let least = theory.by_chance.is_some();
+            rows.extend(theory.period.map(|period| timed.period(period, least, measured)));
             rows.push(messages(theory, &chosen, measured));
             rows
         }
@@ -263,6 +264,8 @@ pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
 pub(super) struct Promised {
     soonest: Delays,
     latest: Delays,
+    /// Whether no more than `soonest` is promised.
+    at_least: bool,
 }
 
 impl Promised {
@@ -271,7 +274,18 @@ impl Promised {
         let Timing::Rounds { first, last } = theory.timing else { return None };
         let slowest = theory.slowest.map_or([first, last], |slowest| [slowest.first, slowest.last]);
         let [of_first, of_last] = slowest;
-        Some([Self { soonest: first, latest: of_first }, Self { soonest: last, latest: of_last }])
+        let at_least = theory.by_chance.is_some();
+        Some([
+            Self { soonest: first, latest: of_first, at_least },
+            Self { soonest: last, latest: of_last, at_least },
+        ])
+    }
+    fn holds(self, measured: (Span, Span), delta: Span, bound: Span) -> bool {
+        let (soonest, latest) = self.spans(delta, bound);
+        match self.at_least {
+            true => measured.0 >= soonest,
+            false => measured == (soonest, latest),
+        }
     }
     fn spans(self, delta: Span, bound: Span) -> (Span, Span) {
         (self.soonest.span(delta, bound), self.latest.span(delta, bound))
@@ -289,6 +303,7 @@ impl Promised {
 impl fmt::Display for Promised {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.soonest == self.latest {
+            true if self.at_least => write!(f, "at least {}", self.soonest),
             true => write!(f, "{}", self.soonest),
             false => write!(f, "{} to {}", self.soonest, self.latest),
         }
@@ -310,28 +325,31 @@ impl Timed<'_> {
         measured: &[Steady],
         of: impl Fn(&Steady) -> (Span, Span),
     ) -> Row {
-        let want = promised.spans(self.delta, self.bound);
         let tell = |steady| promised.tell(of(steady), self.delta, self.bound);
         let told: Vec<_> = measured.iter().map(tell).collect();
-        let holds = measured.iter().all(|steady| of(steady) == want);
+        let holds = measured.iter().all(|s| promised.holds(of(s), self.delta, self.bound));
         let row = Row::new(promise, self.setting).promised(promised.to_string());
         row.measured(alike(&told), holds)
     }
-    fn period(&self, promised: Delays, measured: &[Steady]) -> Row {
+    fn period(&self, promised: Delays, at_least: bool, measured: &[Steady]) -> Row {
         let mean = |steady: &Steady| Span(steady.took.0 / steady.decisions.max(1));
         let want = promised.span(self.delta, self.bound);
         let tell = |steady: &Steady| in_delays(mean(steady), promised, self.delta, self.bound);
         let told: Vec<_> = measured.iter().map(tell).collect();
-        let holds = measured.iter().all(|steady| mean(steady) == want);
+        let kept = |took: Span| took == want || (at_least && took > want);
+        let holds = measured.iter().all(|steady| kept(mean(steady)));
         let row = Row::new("from decision to decision", self.setting);
-        row.promised(promised.to_string()).measured(alike(&told), holds)
+        row.promised(format!("{}{promised}", if at_least { "at least " } else { "" }))
+            .measured(alike(&told), holds)
     }
 }
 
 fn messages(theory: &Theory, chosen: &[u16], measured: &[Steady]) -> Row {
     let wants: Vec<u64> = chosen.iter().map(|&n| (theory.messages.of)(n.into())).collect();
     let sum = |steady: &Steady| steady.messages.values().sum::<u64>();
-    let holds = measured.iter().zip(&wants).all(|(m, want)| sum(m) == want * m.decisions);
+    let least = theory.by_chance.is_some();
+    let kept = |m: &Steady, want: u64| sum(m) == want || (least && sum(m) > want);
+    let holds = measured.iter().zip(&wants).all(|(m, want)| kept(m, want * m.decisions));
     let told = measured.iter().map(|steady| per(sum(steady), steady.decisions));
     let mut told = told.collect::<Vec<_>>().join(", ");
     if let (false, Some(last)) = (holds, measured.last()) {
@@ -342,6 +360,9 @@ fn messages(theory: &Theory, chosen: &[u16], measured: &[Steady]) -> Row {
     }
     let wants: Vec<_> = wants.iter().map(ToString::to_string).collect();
     let mut promised = format!("{} = {}", theory.messages.text, wants.join(", "));
+    if least {
+        promised.insert_str(0, "at least ");
+    }
     if theory.blocks.text != "1" {
         promised += &format!(", for {} blocks", theory.blocks.text);
     }
@@ -374,8 +395,8 @@ fn speed(entry: Entry, theory: &Theory, size: u16, promised: [Promised; 2]) -> V
         };
         let tell = |spread, promised: Promised| promised.tell(spread, setting.delta, bound);
         let told = format!("{} and {}", tell(steady.first, first), tell(steady.last, last));
-        let want = promised.map(|promised| promised.spans(setting.delta, bound));
-        row.measured(told, [steady.first, steady.last] == want)
+        let holds = |measured, promised: Promised| promised.holds(measured, setting.delta, bound);
+        row.measured(told, holds(steady.first, first) && holds(steady.last, last))
     };
     settings.into_iter().map(row).collect()
 }

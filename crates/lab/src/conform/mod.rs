@@ -159,11 +159,12 @@ pub fn sheet(entry: Entry, theory: &Theory) -> Sheet {
     }
 }
 
-/// The theory's remark, and where the slowest block's latency is from.
+/// The theory's remark, what of it is left to chance, and where the slowest block's latency is from.
 fn remarks(theory: &Theory) -> String {
     let slowest = theory.slowest.map(|slowest| format!("the slowest block: {}", slowest.source));
     let remark = (!theory.remark.is_empty()).then(|| theory.remark.to_owned());
-    remark.into_iter().chain(slowest).collect::<Vec<_>>().join("; ")
+    let by_chance = theory.by_chance.map(|why| format!("by chance: {why}"));
+    remark.into_iter().chain(by_chance).chain(slowest).collect::<Vec<_>>().join("; ")
 }
 
 /// Protocol and variant.

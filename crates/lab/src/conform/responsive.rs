@@ -16,7 +16,9 @@ use super::{
 pub fn rows(entry: Entry, theory: &Theory) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut after = [None; 2];
-    if let Some(&size) = standing(theory).first() {
+    if theory.by_chance.is_some() {
+        after = [Some(Span::ZERO); 2]; // nobody is waited for, and so nobody given up
+    } else if let Some(&size) = standing(theory).first() {
         let usual = Setting::of(size);
         for (setting, told) in [usual, usual.late()].into_iter().zip(&mut after) {
             let (row, recovery) = recovery(entry, theory, setting);

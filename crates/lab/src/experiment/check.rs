@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use byzlab_core::{Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer, Span};
+use byzlab_core::{
+    BuildError, Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer, Span,
+};
 use toml::{Table, Value};
 
 use super::sweep::points;
@@ -267,10 +269,13 @@ fn take_a_seat(spec: &Spec, chosen: &Chosen, path: &[&str]) -> Checked {
     let signer = |i| Signer::seeded(Scheme::Simulated, 0, &format!("replica/{i}"));
     let keys = (0..spec.cluster.nodes).map(|i| signer(i).public()).collect();
     let committee = Committee::new("check", keys, spec.cluster.client_signatures);
+    let wrong = |e: BuildError| Wrong::new(path, format!("`{}`: {e}", chosen.label));
+    let committee = chosen.entry.equip(committee, &chosen.params, Scheme::Simulated, 0);
+    let committee = committee.map_err(wrong)?;
     let seat = Seat::new(ReplicaId(0), committee.into());
     let nothing_saved = seat.committee.clone();
     let built = chosen.entry.build(seat, signer(0), &chosen.params, Saved::nothing(&nothing_saved));
-    built.map(|_| ()).map_err(|e| Wrong::new(path, format!("`{}`: {e}", chosen.label)))
+    built.map(|_| ()).map_err(wrong)
 }
 
 fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> Checked {

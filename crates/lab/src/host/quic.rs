@@ -9,7 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use byzlab_core::{Accelerator, ReplicaId, Scheme, Signer, Span, outcome::Outcome};
+use byzlab_core::{
+    Accelerator, Committee, ReplicaId, Scheme, Signer, Span, crypto::coin::Dealt, outcome::Outcome,
+};
 use byzlab_node::plan::{
     CHAIN_LABEL, Clients, ClusterPlan, Fault, FaultKind as Kind, MempoolBounds, Mining, Mode,
 };
@@ -72,13 +74,23 @@ fn committee(case: &Case) -> CommitteeFile {
     let mut protocol = toml::Table::new();
     protocol.insert("name".into(), case.entry.name.into());
     protocol.extend(case.params.clone());
+    let replica: Vec<Place> = (0..case.spec.cluster.nodes).map(place).collect();
     CommitteeFile {
         label: CHAIN_LABEL.to_owned(),
         epoch: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         client_signatures: case.spec.cluster.client_signatures,
         protocol,
-        replica: (0..case.spec.cluster.nodes).map(place).collect(),
+        coin: coin(case, &replica),
+        replica,
     }
+}
+
+/// The coin that they tossed, if they did.
+fn coin(case: &Case, replicas: &[Place]) -> Option<Dealt> {
+    let keys = replicas.iter().map(|place| place.key).collect();
+    let committee = Committee::new(CHAIN_LABEL, keys, false);
+    let committee = case.entry.equip(committee, &case.params, scheme(&case.spec), case.seed);
+    committee.ok()?.coin?.dealt().cloned()
 }
 
 /// The cluster that a case describes.

@@ -167,6 +167,10 @@ pub struct Cpu {
     pub bls_check: Option<Span>,
     /// … and for each signer in it, in picoseconds.
     pub bls_signer_ps: Option<u64>,
+    /// Tossing a common coin.
+    pub toss: Option<Span>,
+    /// Checking a toss.
+    pub check_toss: Option<Span>,
 }
 
 /// A model of a processor.
@@ -203,6 +207,8 @@ impl Cpu {
             bls_add: self.bls_add.unwrap_or(base.bls_add),
             bls_check: self.bls_check.unwrap_or(base.bls_check),
             bls_signer_ps: self.bls_signer_ps.unwrap_or(base.bls_signer_ps),
+            toss: self.toss.unwrap_or(base.toss),
+            check_toss: self.check_toss.unwrap_or(base.check_toss),
         }
     }
 }

@@ -121,6 +121,7 @@ impl Stage {
             let keys = VoteKeys::new(&pairs).map_err(|bad| NodeError::Plan(bad.to_string()))?;
             committee = committee.voting_with(keys);
         }
+        let committee = plan.entry.equip(committee, &plan.params, plan.scheme, plan.seed)?;
         let committee = Arc::new(committee);
         let addresses = free_addresses(plan.size)?;
         let epoch = SystemTime::now();

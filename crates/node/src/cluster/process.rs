@@ -14,7 +14,8 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Committee, Possession, PublicKey, Registry, ReplicaId, Span, VoteKey, VoteKeys,
+    Accelerator, Coin, Committee, Possession, PublicKey, Registry, ReplicaId, Span, VoteKey,
+    VoteKeys, crypto::coin::Dealt,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,7 @@ struct Order {
     client_signatures: bool,
     /// Empty where replicas do not sign by BLS.
     votes: Vec<(VoteKey, Possession)>,
+    coin: Option<Dealt>,
     addresses: Vec<Address>,
     secret: Secret,
     epoch: SystemTime,
@@ -201,6 +203,7 @@ impl Order {
             keys: seat.committee.keys.clone(),
             client_signatures: seat.committee.client_signatures,
             votes: seat.committee.votes.as_ref().map_or(Vec::new(), |v| v.pairs().to_vec()),
+            coin: seat.committee.coin.as_ref().and_then(|coin| coin.dealt().cloned()),
             addresses: seat.addresses.clone(),
             secret: seat.secret.clone(),
             epoch: seat.epoch,
@@ -221,6 +224,10 @@ impl Order {
             let keys =
                 VoteKeys::new(&self.votes).map_err(|bad| NodeError::Plan(bad.to_string()))?;
             committee = committee.voting_with(keys);
+        }
+        if let Some(dealt) = self.coin {
+            let coin = Coin::new(dealt).map_err(|bad| NodeError::Plan(bad.to_string()))?;
+            committee = committee.tossing(coin);
         }
         Ok(SeatPlan {
             entry: registry.find(&self.protocol)?,

@@ -200,7 +200,7 @@ impl Driver {
                 let job = Job::Packet { ticket, packet, share };
                 self.verifier.send(job).expect("the verifier outlives the loop");
             }
-            Action::Signed(_) => {}
+            Action::Signed(_) | Action::Tossed(_) => {}
             Action::Save(record) => drop(self.gate.record(Op::Save(record))),
             Action::Compact(records) => drop(self.gate.record(Op::Compact(records))),
             Action::WantBatch { limit, branch } => {

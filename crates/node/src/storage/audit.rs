@@ -231,6 +231,7 @@ impl Auditor<'_> {
                     Claim::Aggregate(sum) => {
                         format!("the signature of {} replicas does not hold", sum.signers.len())
                     }
+                    Claim::Tossed(tossed) => format!("the toss of {} does not hold", tossed.by),
                     Claim::Root(_) => "the Merkle root is not that of its transactions".into(),
                     Claim::Work(_) => "the proof of work does not hold".into(),
                 };

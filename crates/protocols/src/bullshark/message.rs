@@ -5,7 +5,7 @@ use std::sync::Arc;
 use byzlab_core::{Claim, Committee, Invalid, ReplicaId, Signature, Statement};
 use serde::{Deserialize, Serialize};
 
-use super::{Bullshark, DOMAIN};
+use super::{Bullshark, DOMAIN, rules};
 use crate::kit::{
     Catchup, Certificate,
     dag::{Upkeep, Vertex, VertexRef, loom::FETCH_MAX},
@@ -53,6 +53,19 @@ pub fn vote_statement(committee: &Committee, header: &VertexRef) -> Statement {
     committee.statement("bullshark/vote", header)
 }
 
+fn header_claims(
+    header: &Vertex,
+    committee: &Committee,
+    claims: &mut Vec<Claim>,
+) -> Result<(), Invalid> {
+    let due = committee.coin.is_some() && rules::tosses_in(header.round);
+    match (header.toss.is_some(), due) {
+        (true, false) => Err(Invalid("a toss in a round that has none")),
+        (false, true) => Err(Invalid("a header without the toss of its round")),
+        _ => header.claims(committee, DOMAIN, claims),
+    }
+}
+
 fn certificate_claims(
     header: &VertexRef,
     certificate: &Certificate,
@@ -67,7 +80,7 @@ fn certificate_claims(
 
 impl Certified {
     fn claims(&self, committee: &Committee, claims: &mut Vec<Claim>) -> Result<(), Invalid> {
-        self.header.claims(committee, DOMAIN, claims)?;
+        header_claims(&self.header, committee, claims)?;
         certificate_claims(&self.header.name(), &self.certificate, committee, claims)
     }
 }
@@ -89,7 +102,7 @@ impl byzlab_core::Message for Message {
             Self::Header(header) if header.author != from => {
                 return Err(Invalid("a header in another's name"));
             }
-            Self::Header(header) => header.claims(committee, DOMAIN, &mut claims)?,
+            Self::Header(header) => header_claims(header, committee, &mut claims)?,
             Self::Vote(header, signature) => {
                 let statement = vote_statement(committee, header);
                 let signed = committee.signed(from, &statement, *signature);

@@ -1,4 +1,4 @@
-//! Bullshark: Spiegelman, Giridharan, Sonnino, Kokoris-Kogias, *Bullshark: The Partially Synchronous Version*,
+//! Bullshark and Tusk. Bullshark: Spiegelman, Giridharan, Sonnino, Kokoris-Kogias, *Bullshark: The Partially Synchronous Version*,
 //! arXiv 2209.05633 (first in CCS 2022), over the certified DAG of Narwhal: Danezis, Kokoris-Kogias, Sonnino,
 //! Spiegelman, *Narwhal and Tusk*, EuroSys 2022, arXiv 2105.11827.
 //!
@@ -11,14 +11,19 @@
 //! building on it. One that f + 1 vote for is committed; before it come the earlier anchors that it leads
 //! to, and before each its causal history. See [`kit::dag`](crate::kit::dag) for how that becomes a ledger.
 //!
+//! **Tusk** (Narwhal and Tusk) is the asynchronous one, over the same DAG: `anchors = "by-coin"`. Nobody is waited for, and
+//! who has the anchor of a round nobody knows before a quorum has voted: vertices of the next odd round toss a
+//! [coin](byzlab_core::crypto::coin), f + 1 tosses of which draw the anchor two rounds below.
+//!
 //! *Where to look.* **B** is arXiv 2209.05633, **N** is arXiv 2105.11827, by sections and algorithms; **R** is their
 //! authors' implementation, <https://github.com/MystenLabs/narwhal>, by lines: of `consensus/src/bullshark.rs` at
 //! commit 3448a1f, `consensus/src/utils.rs` at 7683156, `primary/src/core.rs` at 01fc919, `primary/src/proposer.rs`
-//! at 05eecdc.
+//! at 05eecdc; of `consensus/src/tusk.rs` at 061588d by functions.
 //!
 //! | file | what |
 //! |---|---|
 //! | `rules` | votes for anchors, and their order |
+//! | `coin` | Tusk: who has an anchor |
 //! | `narwhal` | headers, votes, certificates |
 //! | `rounds` | when a replica makes a header, and of what |
 //! | `log`, `message`, `params`, `theory` | saved state; messages; parameters; promises |
@@ -36,6 +41,11 @@
 //! that round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
 //! leads to the anchor. The headers that make the proof need not be certified.
 //!
+//! *Tusk* orders its anchors by the same rule, so by the same argument; a header claims what its author has decided and
+//! nothing else, for its vote is for nobody in particular. A replica tosses a round's coin when it has a quorum of the
+//! votes, and one honest toss is among f + 1: so when anyone knows the anchor, the votes of a quorum stand, and those who
+//! may delay messages have chosen without knowing.
+//!
 //! *Across restarts.* Headers, votes and what they build on are saved before they leave, and certificates before a
 //! header builds on them. They stay saved until they are spent at the last proven cut, so whatever a certified vertex
 //! builds on and may not be done without is on the disk of its author, even if all replicas are down at some time.
@@ -43,6 +53,12 @@
 //! # Liveness
 //! After the network is timely, replicas wait for the anchor in odd rounds and for votes on it in even ones; timeouts
 //! double until they suffice.
+//!
+//! *Tusk* needs no such time: rounds go on however messages are delayed. Of the 2f + 1 vertices that the first honest
+//! replicas to toss have of the voting round, each builds on 2f + 1 of the round before; so f + 1 of these are each built
+//! on by f + 1 of those, and the coin draws one of them with a chance of more than a third. Cuts are proven while replicas
+//! decide at different times, for all claim the first that they have not seen proven, and the sequence of anchors,
+//! and so of cuts, is one.
 //!
 //! # Deviations from the papers
 //! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in B (§2.2) and R
@@ -59,22 +75,26 @@
 //! - A certificate travels without its header; who lacks that fetches both.
 //! - Headers carry the cut that they claim and the height of the author's ledger; a decided anchor enters the ledger
 //!   when its cut is proven (see [`kit::dag`](crate::kit::dag)): at the same moment where all is well.
-//! - The anchor's turn goes round; there is no reputation, and no coin, for this is not the asynchronous version.
+//! - The anchor's turn goes round; there is no reputation.
+//! - Bullshark with a coin for its asynchronous view change is not here; Tusk is. Its coin is tossed in headers, with
+//!   keys that a dealer made. A decided anchor enters the ledger when its cut is proven, by the headers after: that
+//!   is a delay after its authors' rule in the best case.
 //! - Idle replicas do not race, and what is lost is said again, as in [`mysticeti`](crate::mysticeti).
 //! - A replica whose header is not certified while others complete the round after it goes on without.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use byzlab_core::{
-    Block, BuildError, Claim, Committee, Digest, Effects, Input, Invalid, Protocol, Recipients,
-    ReplicaId, Saved, Seat, Time,
+    Block, BuildError, Claim, Committee, Digest, Effects, Entry, Input, Invalid, Protocol,
+    Recipients, ReplicaId, Saved, Seat, Time,
 };
 
 use crate::kit::{
-    Certificate, Tally,
+    Certificate, Preset, Tally,
     dag::{Cut, Loom, Round, Upkeep, Vertex, VertexRef, finality, pace::Pace},
 };
 
+mod coin;
 mod log;
 pub mod message;
 mod narwhal;
@@ -87,12 +107,26 @@ mod theory;
 mod tests;
 
 pub use message::Message;
-pub use params::Params;
-pub use theory::THEORY;
+pub use params::{Anchoring, Params};
 
 use message::Certified;
 use params::Setup;
 use rules::Anchors;
+
+/// Bullshark: anchors in turn.
+pub const BULLSHARK: Entry = Entry::of::<Bullshark>(
+    "bullshark",
+    "a certified DAG, Spiegelman et al. 2022, partially synchronous, over Narwhal",
+)
+.promising(theory::BULLSHARK);
+
+/// Tusk: anchors drawn by a common coin.
+pub const TUSK: Entry = Entry::behind(
+    "tusk",
+    "asynchronous, with a common coin, over Narwhal, Danezis et al. 2022",
+    const { &Preset { of: BULLSHARK, params: "anchors = \"by-coin\"" } },
+)
+.promising(theory::TUSK);
 
 /// What headers are signed as.
 pub const DOMAIN: &str = "bullshark/header";
@@ -153,7 +187,7 @@ impl Protocol for Bullshark {
             loom.remember(own.clone());
         }
         Ok(Self {
-            anchors: Anchors::new(&committee, loom.order.decided().round),
+            anchors: Anchors::new(&committee, setup.anchoring, loom.order.decided().round),
             pace: Pace::new(setup.rhythm, Time::ZERO),
             setup,
             loom,
@@ -189,6 +223,10 @@ impl Protocol for Bullshark {
         finality::audit(block, committee, DOMAIN)
     }
 
+    fn tosses(params: &Params) -> bool {
+        params.anchors == Anchoring::ByCoin
+    }
+
     fn recipients() -> Recipients {
         Recipients::InTurn
     }
@@ -211,6 +249,7 @@ impl Bullshark {
         for header in restored.headers {
             let name = header.name();
             self.loom.hear(&header);
+            self.anchors.hear(&header);
             self.voted.insert((name.round, name.author), name.digest);
             self.headers.insert(name, (header, false));
         }
@@ -274,14 +313,8 @@ impl Bullshark {
             at += 1;
             self.enter(&vertex, save, out);
             self.anchors.pass(self.loom.order.decided().round);
-            let committed = self.anchors.count(&vertex);
-            if let Some(anchor) = committed.and_then(|name| self.loom.dag.get(&name).cloned()) {
-                self.pace.committed();
-                // R, bullshark.rs, l. 87-95: the committed anchor, before it those that it leads to, and the history
-                // of each.
-                let chain = self.anchors.chain(&self.loom.dag, &anchor);
-                accepted.extend(self.loom.decide(anchor.round, &chain));
-            }
+            self.anchors.count(&vertex);
+            accepted.extend(self.order(vertex.round.back(1)));
         }
         self.anchors.pass(self.loom.order.decided().round);
         self.forget();
@@ -289,6 +322,33 @@ impl Bullshark {
             && let Some((proven, kept)) = self.loom.compact(log::COMPACT_ROUNDS)
         {
             out.compact(self.compacted(proven, &kept));
+        }
+    }
+
+    /// Orders the anchor of a round, if it is committed, and before it those that it leads to. Gives vertices that
+    /// waited for ancestors which are settled now.
+    fn order(&mut self, round: Round) -> Vec<Arc<Vertex>> {
+        let committed = self.anchors.committed(round);
+        let anchor = committed.and_then(|name| self.loom.dag.get(&name));
+        let chain = anchor.and_then(|anchor| self.anchors.chain(&self.loom.dag, anchor));
+        let Some(chain) = chain else { return Vec::new() };
+        self.pace.committed();
+        // R, bullshark.rs, l. 87-95: the committed anchor, before it those that it leads to, and the history of each.
+        match self.anchors.are_drawn() {
+            // Others may commit them one by one, and claim the cuts between.
+            true => chain
+                .chunks(1)
+                .flat_map(|anchor| self.loom.decide(anchor[0].round, anchor))
+                .collect(),
+            false => self.loom.decide(round, &chain),
+        }
+    }
+
+    /// Takes in the toss of a header, and orders the anchor that it draws if the votes for it were here before.
+    fn hear_toss(&mut self, header: &Vertex, out: &mut Effects<Self>) {
+        if let Some(anchor) = self.anchors.hear(header) {
+            let accepted = self.order(anchor);
+            self.accept(accepted, true, out);
         }
     }
 

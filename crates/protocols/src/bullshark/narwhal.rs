@@ -36,6 +36,7 @@ impl Bullshark {
             return self.go_on(now, Vec::new(), out);
         }
         self.heard = self.heard.max(name.round);
+        self.hear_toss(&header, out);
         let voted = self.voted.get(&(name.round, name.author)).copied();
         let other = self.headers.keys().any(|known| {
             (known.round, known.author) == (name.round, name.author) && *known != name
@@ -213,7 +214,10 @@ impl Bullshark {
             self.loom.hear(&vertex.header);
             match self.refuses(&vertex.header.name()) {
                 Some(why) => out.drop(from, "fetched", why),
-                None => accepted.extend(self.certify(vertex)),
+                None => {
+                    self.hear_toss(&vertex.header, out);
+                    accepted.extend(self.certify(vertex));
+                }
             }
         }
         self.loom.fetch(true, out);

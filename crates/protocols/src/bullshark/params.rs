@@ -6,7 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::{batch_limit, dag::pace::Rhythm};
 
-/// Parameters of Bullshark. All replicas of a run must have the same.
+/// Who has the anchors, which order everything else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Anchoring {
+    /// One replica after another, whose vertices are waited for: partially synchronous, Bullshark.
+    #[default]
+    InTurn,
+    /// Whomever a common coin draws once the votes are cast; nobody is waited for: asynchronous, Tusk.
+    ByCoin,
+}
+
+/// Parameters of Bullshark and Tusk. All replicas of a run must have the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Params {
@@ -17,13 +28,16 @@ pub struct Params {
     /// The shortest time between two headers of one replica: on fast networks, batches fill up meanwhile.
     pub round_gap: Span,
     /// How long a replica waits in an odd round for its anchor, and in an even one for votes on it. Doubles with
-    /// each time in a row that it waited in vain, until an anchor is committed again.
+    /// each time in a row that it waited in vain, until an anchor is committed again. Where a coin draws the anchors
+    /// nobody is waited for, and this says how soon what was lost is said again.
     pub leader_timeout: Span,
     /// How long after its last header a replica with nothing to do makes the next.
     pub idle_gap: Span,
     /// How many rounds below an anchor its history still enters the ledger, and how many rounds are kept
     /// for others (garbage collection).
     pub depth: u32,
+    /// Who has the anchors: `"in-turn"` or `"by-coin"`.
+    pub anchors: Anchoring,
 }
 
 impl Default for Params {
@@ -35,6 +49,7 @@ impl Default for Params {
             leader_timeout: Span::ms(500),
             idle_gap: Span::ms(500),
             depth: 32,
+            anchors: Anchoring::default(),
         }
     }
 }
@@ -48,6 +63,7 @@ pub(super) struct Setup {
     pub batch: BatchLimit,
     pub rhythm: Rhythm,
     pub depth: u64,
+    pub anchoring: Anchoring,
 }
 
 impl Setup {
@@ -69,6 +85,7 @@ impl Setup {
                 timeout: params.leader_timeout,
             },
             depth: u64::from(params.depth),
+            anchoring: params.anchors,
         })
     }
     /// Whether a batch is larger than any replica of this run makes one.

@@ -2,8 +2,11 @@
 
 use byzlab_core::{Batch, Effects, Note, Time, View};
 
-use super::{Bullshark, Message, Timer, log, rules::Anchors};
-use crate::kit::dag::{Claimed, Loom, Round, VertexRef, pace::Turn};
+use super::{
+    Bullshark, Message, Timer, log,
+    rules::{has_anchor, tosses_in},
+};
+use crate::kit::dag::{Claimed, Loom, Round, VertexRef, pace::Turn, vertex::coin_of};
 
 impl Bullshark {
     pub(super) fn on_waiting(&mut self, now: Time, waiting: bool, out: &mut Effects<Self>) {
@@ -26,9 +29,10 @@ impl Bullshark {
         let Self { pace, loom, anchors, .. } = self;
         // B, §2.3, "Advancing rounds": wait for the anchor in its round, and in the next for f + 1 votes on it
         // or 2f + 1 that are none (R, proposer.rs, l. 194-205, `ready`).
-        let spoke = |round| match Anchors::has_anchor(round) {
-            true => loom.dag.first(round, anchors.leader(round)).is_some(),
-            false => anchors.is_voted(round),
+        let spoke = |round| match anchors.leader(round).filter(|_| has_anchor(round)) {
+            _ if anchors.are_drawn() => true, // Tusk waits for nobody.
+            Some(leader) => loom.dag.first(round, leader).is_some(),
+            None => anchors.is_voted(round),
         };
         match pace.turn(now, base, called, |round| round == Round(0) || spoke(round)) {
             Turn::Rest => {}
@@ -75,12 +79,14 @@ impl Bullshark {
         };
         let round = base.next();
         let view = View(round.0);
-        let leader = Anchors::has_anchor(round).then(|| self.anchors.leader(round));
+        let leader = self.anchors.leader(round).filter(|_| has_anchor(round));
         out.note(Note::Entered { view, leader });
         let parents = self.loom.parents(round, self.own);
         let claim = self.claim(round, &parents);
         let (transactions, height) = (batch.len() as u32, self.loom.order.head().height.next());
-        let header = self.loom.weave(round, parents, claim, batch, out);
+        let tosses = self.anchors.are_drawn() && tosses_in(round);
+        let toss = tosses.then(|| Box::new(out.toss(&coin_of(&self.loom.seat.committee, round))));
+        let header = self.loom.weave(round, parents, claim, toss, batch, out);
         self.count_votes_for(&header);
         log::header(&header).for_each(|record| out.save(record));
         out.note(Note::Proposed { view, height, transactions });
@@ -88,20 +94,24 @@ impl Bullshark {
         out.broadcast(Message::Header(header));
     }
 
-    /// The cut that a header of `round` with these parents may claim: through the anchor that it votes for;
-    /// else what is decided.
+    /// The cut that a header of `round` with these parents may claim: through the anchor that it votes for, if
+    /// that is known; else what is decided.
     fn claim(&self, round: Round, parents: &[VertexRef]) -> Option<Claimed> {
         let Loom { dag, order, .. } = &self.loom;
+        if self.anchors.are_drawn() {
+            return order.first_claim();
+        }
         let before = round.back(1);
-        if !Anchors::has_anchor(before) || before <= order.decided().round {
+        if !has_anchor(before) || before <= order.decided().round {
             return order.claim();
         }
         let leader = self.anchors.leader(before);
-        let is_it = |parent: &&VertexRef| (parent.round, parent.author) == (before, leader);
-        let Some(anchor) = parents.iter().find(is_it).and_then(|name| dag.get(name)) else {
-            return order.claim();
-        };
-        Some(order.next(dag, before, &self.anchors.chain(dag, anchor)).0.claimed())
+        let is_it = |parent: &&VertexRef| parent.round == before && Some(parent.author) == leader;
+        let anchor = parents.iter().find(is_it).and_then(|name| dag.get(name));
+        match anchor.and_then(|anchor| self.anchors.chain(dag, anchor)) {
+            Some(chain) => Some(order.next(dag, before, &chain).0.claimed()),
+            None => order.claim(),
+        }
     }
 
     pub(super) fn on_look_timer(&mut self, now: Time, out: &mut Effects<Self>) {

@@ -3,14 +3,21 @@
 
 #![allow(clippy::unwrap_used)]
 
-use byzlab_core::Entry;
+use std::sync::Arc;
 
-use super::{Bullshark, Message, rules::Anchors};
-use crate::kit::dag::{Dag, Insert, Round, picture::Picture};
+use byzlab_core::{Entry, ReplicaId, Scheme};
+use toml::Table;
+
+use super::{Anchoring, BULLSHARK, Bullshark, Message, TUSK, rules::Anchors};
+use crate::kit::dag::{
+    Dag, Insert, Round, Vertex,
+    picture::{Picture, signer},
+    vertex::coin_of,
+};
 
 type Cluster = crate::kit::steps::Steps<Message>;
 
-const ENTRY: Entry = Entry::of::<Bullshark>("bullshark", "");
+const ENTRY: Entry = BULLSHARK;
 const PARAMS: &str = "round_gap = \"0s\"\nleader_timeout = \"60ms\"";
 
 #[track_caller]
@@ -23,7 +30,7 @@ fn assert_story(told: &str, expected: &str) {
 fn ordered(text: &str) -> String {
     let p = Picture::of::<Bullshark>(text);
     let mut dag = Dag::new(&p.committee, 64);
-    let mut anchors = Anchors::new(&p.committee, Round(0));
+    let mut anchors = Anchors::new(&p.committee.clone().into(), Anchoring::InTurn, Round(0));
     let (mut told, mut last) = (Vec::new(), Round(1));
     for vertex in &p.vertices {
         if vertex.round > last {
@@ -31,9 +38,10 @@ fn ordered(text: &str) -> String {
             last = vertex.round;
         }
         let Insert::Accepted(_) = dag.insert(vertex.clone()) else { panic!("a full picture") };
-        if let Some(anchor) = anchors.count(vertex) {
+        anchors.count(vertex);
+        if let Some(anchor) = anchors.committed(vertex.round.back(1)) {
             let anchor = dag.get(&anchor).expect("it was voted for").clone();
-            let chain = anchors.chain(&dag, &anchor);
+            let chain = anchors.chain(&dag, &anchor).expect("whose turn it is everyone knows");
             told.extend(chain.iter().map(|vertex| p.call(&vertex.name())));
             anchors.pass(anchor.round);
         }
@@ -110,4 +118,48 @@ fn an_anchor_that_is_down_is_waited_for_and_passed_over() {
         18δ r1 r2 r3 → all: header";
     assert_story(&told.join("\n"), expected);
     assert!(steps.audited());
+}
+
+/// The same DAG; the coin of round 1 is tossed in round 3, its anchor decided at 7δ, and claimed by the headers of
+/// round 4.
+#[test]
+fn a_coin_draws_the_anchor_when_the_votes_are_in() {
+    let mut steps = Cluster::new(TUSK, PARAMS, 4, &[]);
+    steps.load = 100;
+    let told = steps.run(11).lines().map(str::to_owned).collect::<Vec<_>>();
+    let told: Vec<_> = told.into_iter().filter(|line| !line.ends_with("vote")).collect();
+    let expected = "
+        0δ r0 r1 r2 r3 → all: header
+        2δ r0 r1 r2 r3 → all: certificate
+        3δ r0 r1 r2 r3 → all: header
+        5δ r0 r1 r2 r3 → all: certificate
+        6δ r0 r1 r2 r3 → all: header
+        8δ r0 r1 r2 r3 → all: certificate
+        9δ r0 r1 r2 r3 → all: header
+        10δ r0 r1 r2 r3: commits";
+    assert_story(&told.join("\n"), expected);
+    assert!(steps.audited());
+}
+
+/// A drawn anchor is committed by f + 1 votes, as one in turn is; before it is drawn nobody's is.
+#[test]
+fn nobody_knows_the_anchor_before_the_coin_is_tossed() {
+    let p = Picture::of::<Bullshark>("A B C D\nA B C D\nA B C D");
+    let equipped = TUSK.equip(p.committee.clone(), &Table::new(), Scheme::Ed25519, 3).unwrap();
+    let (committee, coin) = (Arc::new(equipped.clone()), equipped.coin.unwrap());
+    let mut anchors = Anchors::new(&committee, Anchoring::ByCoin, Round(0));
+    p.vertices.iter().for_each(|vertex| anchors.count(vertex));
+    assert_eq!((anchors.leader(Round(1)), anchors.committed(Round(1))), (None, None));
+    let mut drawn = None;
+    for vertex in p.vertices.iter().filter(|vertex| vertex.round == Round(3)) {
+        let part = coin.open(vertex.author, &signer(vertex.author.0)).unwrap();
+        let toss = part.toss(&coin_of(&committee, Round(3)));
+        let mut tossing = Vertex::clone(vertex);
+        tossing.toss = Some(Box::new(toss));
+        drawn = drawn.or(anchors.hear(&tossing));
+        // f + 1 are two.
+        assert_eq!(drawn.is_some(), vertex.author > ReplicaId(0), "{}", vertex.author);
+    }
+    let leader = anchors.leader(Round(1)).expect("four have tossed");
+    assert_eq!(anchors.committed(Round(1)).map(|anchor| anchor.author), Some(leader));
 }

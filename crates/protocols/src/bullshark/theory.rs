@@ -1,11 +1,13 @@
-//! What Bullshark promises; `byzlab conform bullshark` holds it to this.
+//! What Bullshark and Tusk promise; `byzlab conform bullshark tusk` holds them to this.
 
 use byzlab_core::theory::{
     Delays, Formula, Recovery, Resilience, Responsive, Slowest, Theory, Timing, ViewChange,
 };
 
 /// With one anchor every two rounds, a round being a reliable broadcast of three delays.
-pub const THEORY: &[Theory] = &[Theory {
+pub const BULLSHARK: &[Theory] = &[IN_TURN];
+
+const IN_TURN: Theory = Theory {
     source: "Spiegelman et al., arXiv 2209.05633; over Narwhal, arXiv 2105.11827",
     ideal: "round_gap = \"0s\"",
     swarm: "leader_timeout = \"200ms\"\nidle_gap = \"200ms\"\ndepth = 16\nround_gap = \"5ms\"",
@@ -30,4 +32,23 @@ pub const THEORY: &[Theory] = &[Theory {
     turn: Some(Formula { text: "0", of: |_| 0 }),
     remark: "an anchor every two rounds, 3n(n − 1) messages each",
     ..Theory::BLANK
+};
+
+/// The same DAG, with anchors that a common coin draws.
+pub const TUSK: &[Theory] = &[Theory {
+    source: "Danezis et al., arXiv 2105.11827, Tusk",
+    // The anchor's certificate, those of the votes for it, and a header that claims what follows. In step, the coin is
+    // tossed a delay after the votes are in, and claimed two delays later: ten.
+    timing: Timing::rounds(Delays::delta(7), Delays::delta(7)),
+    by_chance: Some(
+        "the coin may draw a vertex that too few build on, or who is down; then the next wave orders it, too",
+    ),
+    slowest: None,
+    responsive: Responsive::Always,
+    recovery: None,
+    view_change: ViewChange::None("nobody leads"),
+    turn: None,
+    remark: "an anchor every two rounds, drawn in the third, 3n(n − 1) messages a round; 10 δ where replicas go in \
+             step",
+    ..IN_TURN
 }];

@@ -1,19 +1,9 @@
 //! The family's entries in the table: one protocol, with other defaults under each name.
 
-use byzlab_core::{
-    Block, BuildError, Claim, Committee, Entry, Invalid, Replica, Saved, Seat, Signer,
-    registry::Plugin,
-};
-use serde::Deserialize;
+use byzlab_core::Entry;
 
 use super::{HotStuff, theory};
-
-/// An entry whose defaults are overridden.
-struct Preset {
-    of: Entry,
-    /// TOML, with every key that differs.
-    params: &'static str,
-}
+use crate::kit::Preset;
 
 const PLAIN: Entry = Entry::of::<HotStuff>("hotstuff", "chained HotStuff, three-chain, PODC 2019");
 
@@ -43,45 +33,3 @@ pub const HOTSTUFF_2: Entry = Entry::behind(
     const { &Preset { of: PLAIN, params: "chain = 2\npipelined = false" } },
 )
 .promising(theory::HOTSTUFF_2);
-
-impl Preset {
-    fn table(&self) -> toml::Table {
-        toml::from_str(self.params).expect("presets are valid TOML")
-    }
-    /// The preset, and over it what was asked for.
-    fn with(&self, params: &toml::Table) -> toml::Table {
-        let mut table = self.table();
-        table.extend(params.clone());
-        table
-    }
-}
-
-impl Plugin for Preset {
-    fn build(
-        &self,
-        seat: Seat,
-        signer: Signer,
-        params: &toml::Table,
-        saved: Saved<'_>,
-    ) -> Result<Box<dyn Replica>, BuildError> {
-        self.of.build(seat, signer, &self.with(params), saved)
-    }
-    fn resolve(&self, params: &toml::Table) -> Result<toml::Table, BuildError> {
-        self.of.resolve(&self.with(params))
-    }
-    fn schema(&self) -> schemars::Schema {
-        let mut schema = self.of.schema();
-        for (key, value) in self.table() {
-            if let Some(default) = schema.pointer_mut(&format!("/properties/{key}/default")) {
-                *default = Deserialize::deserialize(value).expect("TOML has a JSON form");
-            }
-        }
-        schema
-    }
-    fn audit(&self, block: &Block, committee: &Committee) -> Result<Vec<Claim>, Invalid> {
-        self.of.audit(block, committee)
-    }
-    fn replies(&self, committee: &Committee) -> usize {
-        self.of.replies(committee)
-    }
-}

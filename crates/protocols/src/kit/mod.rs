@@ -9,6 +9,7 @@
 //! - [`notary`] is the frame of protocols that notarize a block a view, or go on without one.
 //! - [`Rotation`] says who leads which view; [`Pacemaker`] holds it: timeouts, and a quorum's word to leave.
 //! - [`Journal`] is what a replica saves before its votes leave.
+//! - [`Preset`] is an entry of the table that is another one with other defaults.
 //! - [`Pulse`] says when to tell others where one stands.
 //! - [`Sync`] brings a replica that fell behind up to the others' ledgers, block by block.
 //!
@@ -23,6 +24,7 @@ pub mod fetch;
 pub mod journal;
 pub mod notary;
 pub mod pacemaker;
+pub mod preset;
 pub mod pulse;
 pub mod rotation;
 pub mod signers;
@@ -38,6 +40,7 @@ pub use chain::{Chain, Draft, Gap, Way};
 pub use fetch::{Fetch, Wanted};
 pub use journal::Journal;
 pub use pacemaker::{Due, Heard, Pacemaker, TimeoutCertificate, TimeoutVote};
+pub use preset::Preset;
 pub use pulse::{Beat, Pulse};
 pub use rotation::{Leaders, Rotation};
 pub use signers::Signers;

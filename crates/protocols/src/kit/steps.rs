@@ -50,12 +50,15 @@ impl<M: Message> Steps<M> {
     /// `n` replicas of an entry of the table; those in `down` never begin.
     pub(crate) fn new(entry: Entry, params: &str, n: u16, down: &[u16]) -> Self {
         let keys = (0..n).map(|i| signer(i).public()).collect();
-        let committee = Arc::new(Committee::new("test", keys, false));
+        let params = toml::from_str(params).unwrap();
+        let committee = Committee::new("test", keys, false);
+        let committee = entry.equip(committee, &params, Scheme::Simulated, SEED).unwrap();
+        let committee = Arc::new(committee);
         let size = usize::from(n);
         let mut steps = Self {
             messages: Vec::new(),
             entry,
-            params: toml::from_str(params).unwrap(),
+            params,
             committee,
             replicas: (0..n).map(|_| None).collect(),
             now: Time::ZERO,
@@ -95,6 +98,7 @@ impl<M: Message> Steps<M> {
         let holds = |claim: &Claim| match claim {
             Claim::Signed { by, statement, signature } => verifier.verify(by, statement, signature),
             Claim::Aggregate(aggregate) => aggregate.holds(),
+            Claim::Tossed(tossed) => tossed.holds(),
             Claim::Root(batch) => batch.computed_root(&Reference) == batch.root(),
             Claim::Work(_) => false,
         };

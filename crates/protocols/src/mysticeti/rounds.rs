@@ -71,7 +71,7 @@ impl Mysticeti {
         let parents = self.loom.parents(round, own);
         let claim = self.claim(round, &parents);
         let (transactions, height) = (batch.len() as u32, self.loom.order.head().height.next());
-        let block = self.loom.weave(round, parents, claim, batch, out);
+        let block = self.loom.weave(round, parents, claim, None, batch, out);
         log::block(&block).for_each(|record| out.save(record));
         out.note(Note::Proposed { view, height, transactions });
         self.pace.spoke(now);

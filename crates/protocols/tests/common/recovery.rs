@@ -70,10 +70,13 @@ pub struct World<W> {
 impl<W: Witness> World<W> {
     pub fn new(name: &str, params: &str, seed: u64) -> Self {
         let keys = (0..SIZE).map(|i| signer(i).public()).collect();
+        let (entry, params) = (builtin().find(name).unwrap(), toml::from_str(params).unwrap());
+        let committee = Committee::new("byzlab", keys, false);
+        let committee = entry.equip(committee, &params, Scheme::Simulated, 1).unwrap();
         let mut world = Self {
-            entry: builtin().find(name).unwrap(),
-            params: toml::from_str(params).unwrap(),
-            committee: Arc::new(Committee::new("byzlab", keys, false)),
+            entry,
+            params,
+            committee: Arc::new(committee),
             nodes: (0..SIZE).map(|_| Node::default()).collect(),
             flying: Vec::new(),
             now: Time::ZERO,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use byzlab_core::{
     Batch, Claim, Committee, Effects, Height, Invalid, Note, Protocol, ReplicaId, Saved, Seat,
-    Span, Time,
+    Span, Time, Toss,
 };
 use serde::{Deserialize, Serialize};
 
@@ -171,12 +171,13 @@ impl Loom {
         round: Round,
         parents: Vec<VertexRef>,
         claim: Option<Claimed>,
+        toss: Option<Box<Toss>>,
         batch: Batch,
         out: &mut Effects<P>,
     ) -> Arc<Vertex> {
         assert!(round > self.last_round(), "one vertex a round");
         let (author, height) = (self.seat.me, self.order.head().height);
-        let draft = Draft { round, author, parents, height, claim, batch };
+        let draft = Draft { round, author, parents, height, claim, toss, batch };
         let vertex = Arc::new(Vertex::sign(draft, &self.seat.committee, self.domain, out));
         self.remember(vertex.clone());
         vertex

@@ -131,6 +131,11 @@ impl Order {
     pub fn claim(&self) -> Option<Claimed> {
         (self.decided.round > Round(0)).then(|| self.decided.claimed())
     }
+    /// The first decided cut that is not proven here; the last decided one if all are. For protocols that decide
+    /// at different times in different places: when all claim the first, none waits for ever.
+    pub fn first_claim(&self) -> Option<Claimed> {
+        self.cuts.values().next().map(Cut::claimed).or_else(|| self.claim())
+    }
     /// Takes in what a vertex claims.
     pub fn hear(&mut self, vertex: &Vertex) {
         let Some(claim) = vertex.claim else { return };

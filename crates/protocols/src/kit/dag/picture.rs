@@ -69,7 +69,8 @@ impl Picture {
         // The second vertex of a round differs from the first in the height that it tells.
         let height = byzlab_core::Height(name.len() as u64 - 1);
         let (round_, batch) = (Round(round), Batch::empty());
-        let draft = Draft { round: round_, author, parents, height, claim: None, batch };
+        let (claim, toss) = (None, None);
+        let draft = Draft { round: round_, author, parents, height, claim, toss, batch };
         let mut out = Effects::<P>::new(signer(author.0));
         let vertex = Arc::new(Vertex::sign(draft, &self.committee, "test/vertex", &mut out));
         self.names.insert((round, name.to_owned()), vertex.name());

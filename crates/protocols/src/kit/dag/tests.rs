@@ -79,6 +79,7 @@ fn far_ahead_and_settled_vertices_are_refused() {
         parents: Vec::new(),
         height: Height(0),
         claim: None,
+        toss: None,
         batch: Batch::empty(),
     };
     let sign = |draft: &Draft| {
@@ -143,6 +144,7 @@ fn a_well_formed_vertex_builds_on_a_quorum_in_order() {
         parents: good.parents.clone(),
         height: good.height,
         claim: None,
+        toss: None,
         batch: Batch::empty(),
     };
     assert!(holds(draft()));
@@ -215,7 +217,8 @@ fn proven(by: &[u16]) -> (Picture, Vec<Block>) {
     let endorse = |&i: &u16| {
         let mut out = Effects::<Mysticeti>::new(signer(i));
         let (author, parents, batch) = (ReplicaId(i), Vec::new(), Batch::empty());
-        let draft = Draft { round: Round(9), author, parents, height: Height(0), claim, batch };
+        let (round, height, toss) = (Round(9), Height(0), None);
+        let draft = Draft { round, author, parents, height, claim, toss, batch };
         let vertex = Vertex::sign(draft, &p.committee, DOMAIN, &mut out);
         (author, vertex.core(), vertex.signature)
     };

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use byzlab_core::{
     Batch, BuildError, Claim, Committee, Digest, Effects, Height, Invalid, Protocol, Record,
-    ReplicaId, Signature, codec, crypto::sha256_of,
+    ReplicaId, Signature, Statement, Toss, codec, crypto::sha256_of,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +63,8 @@ pub struct Vertex {
     pub height: Height,
     /// The cut that it claims, if any.
     pub claim: Option<Claimed>,
+    /// The author's toss of the common coin [called](coin_of) after the round, if it makes one in it.
+    pub toss: Option<Box<Toss>>,
     /// The author's transactions.
     pub batch: Batch,
     /// The author's, over the vertex's digest.
@@ -92,6 +94,8 @@ pub struct Draft {
     pub height: Height,
     /// See [`Vertex::claim`].
     pub claim: Option<Claimed>,
+    /// See [`Vertex::toss`].
+    pub toss: Option<Box<Toss>>,
     /// See [`Vertex::batch`].
     pub batch: Batch,
 }
@@ -104,9 +108,15 @@ pub struct Stored<'a> {
     parents: Cow<'a, [VertexRef]>,
     height: Height,
     claim: Option<Claimed>,
+    toss: Option<Box<Toss>>,
     root: Digest,
     signature: Signature,
     transactions: bool,
+}
+
+/// What the common coin is called that vertices of `round` toss.
+pub fn coin_of(committee: &Committee, round: Round) -> Statement {
+    committee.statement("dag/coin", &round)
 }
 
 /// The digest of a vertex from that of all but its claim: so that the claim alone can be shown.
@@ -128,13 +138,14 @@ impl Vertex {
         domain: &str,
         out: &mut Effects<P>,
     ) -> Self {
-        let Draft { round, author, parents, height, claim, batch } = draft;
+        let Draft { round, author, parents, height, claim, toss, batch } = draft;
         let mut vertex = Self {
             round,
             author,
             parents,
             height,
             claim,
+            toss,
             batch,
             signature: Signature::default(),
             digests: OnceLock::new(),
@@ -145,7 +156,8 @@ impl Vertex {
     }
     fn digests(&self) -> Digests {
         *self.digests.get_or_init(|| {
-            let body = (self.round, self.author, &self.parents, self.height, self.batch.root());
+            let root = self.batch.root();
+            let body = (self.round, self.author, &self.parents, self.height, &self.toss, root);
             let core = sha256_of(&[b"byzlab/dag/core/1", &codec::encode(&body)]);
             Digests { core, whole: digest_with(core, self.claim) }
         })
@@ -176,10 +188,10 @@ impl Vertex {
     pub fn parents_in(&self, round: Round) -> impl Iterator<Item = &VertexRef> {
         self.parents.iter().filter(move |parent| parent.round == round)
     }
-    /// Adds what must hold for it: its batch's claims, and the author's signature in `domain`.
+    /// Adds what must hold for it: its batch's claims, its toss, and the author's signature in `domain`.
     ///
     /// # Errors
-    /// If it is not well-formed; see [`Vertex::parents`].
+    /// If it is not well-formed, see [`Vertex::parents`]; or tosses a coin where there is none.
     pub fn claims(
         &self,
         committee: &Committee,
@@ -190,6 +202,9 @@ impl Vertex {
         let statement = committee.statement(domain, &self.digest());
         let signed = committee.signed(self.author, &statement, self.signature);
         claims.push(signed.ok_or(Invalid("a vertex by nobody in the committee"))?);
+        if let Some(toss) = &self.toss {
+            claims.push(committee.tossed(self.author, &coin_of(committee, self.round), **toss)?);
+        }
         self.batch.claims(committee, claims)
     }
     fn well_formed(&self, committee: &Committee) -> Result<(), Invalid> {
@@ -232,6 +247,7 @@ impl Vertex {
                 parents: Cow::Borrowed(&self.parents),
                 height: self.height,
                 claim: self.claim,
+                toss: self.toss.clone(),
                 root: self.batch.root(),
                 signature: self.signature,
                 transactions,
@@ -258,13 +274,14 @@ impl Stored<'static> {
             (true, Some(record)) => Batch::parse(self.root, record.0.clone())
                 .map_err(|e| BuildError(format!("a saved batch cannot be read: {e}")))?,
         };
-        let Self { round, author, parents, height, claim, signature, .. } = self;
+        let Self { round, author, parents, height, claim, toss, signature, .. } = self;
         Ok(Some(Arc::new(Vertex {
             round,
             author,
             parents: parents.into_owned(),
             height,
             claim,
+            toss,
             batch,
             signature,
             digests: OnceLock::new(),

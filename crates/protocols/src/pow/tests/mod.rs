@@ -153,7 +153,7 @@ impl Drill {
             }
             Action::Note(note) => self.notes.push(note),
             Action::Lead(leader) => assert_eq!(leader, None),
-            Action::Signed(_) | Action::Save(_) | Action::Compact(_) => {
+            Action::Signed(_) | Action::Tossed(_) | Action::Save(_) | Action::Compact(_) => {
                 panic!("proof of work signs and saves nothing")
             }
         }
