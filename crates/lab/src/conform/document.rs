@@ -12,8 +12,9 @@ conventions stand), and each promise is measured in `sim`.
 
 δ is the actual delay of a message, Δ the bound that timeouts are set by. Latency counts from the
 proposal's leaving the leader to the first and to the last honest commit; a client waits two δ more,
-for its request and the reply. Messages count once a receiver, what a replica says to itself does not
-count. Good case: constant δ, free computing, nobody faulty, something always waits.
+for its request and the reply. Where a protocol's blocks differ, it goes from the fastest of them to the
+slowest. Messages count once a receiver, what a replica says to itself does not count. Good case: constant
+δ, free computing, nobody faulty, something always waits.
 
 A crashed leader's turn: all messages from the first replica's giving up on it (where nobody ever does:
 from the beginning of its turn by the clock) until a live leader's block is under way. It may be more
@@ -43,7 +44,7 @@ pub fn markdown(sheets: &[Sheet]) -> String {
 fn summary(sheets: &[Sheet]) -> String {
     let mut text = String::from(
         "\nWhat is promised, in short; *holds* where everything was measured to be so.\n\n\
-         | protocol | first, last commit | period | messages a decision | responsive | \
+         | protocol | first; last commit | period | messages a decision | responsive | \
          messages a view change | and a crashed leader's turn | holds |\n\
          |---|---|---|---|---|---|---|---|\n",
     );
@@ -55,7 +56,7 @@ fn summary(sheets: &[Sheet]) -> String {
         };
         let latency = match [promised(&["first honest commit"]), promised(&["last honest commit"])]
         {
-            [Some(first), Some(last)] => format!("{first}, {last}"),
+            [Some(first), Some(last)] => format!("{first}; {last}"),
             _ => "by confirmations".into(),
         };
         let cells = [

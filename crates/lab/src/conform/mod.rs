@@ -45,7 +45,7 @@ use byzlab_core::{
     BuildError, Entry, Span, Theory,
     theory::{Delays, Timing},
 };
-use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 
 pub use document::markdown;
@@ -113,24 +113,50 @@ impl Sheet {
     }
 }
 
+/// The longest line that is printed.
+const COLUMNS: u16 = 120;
+/// A line below the header and none between rows, for there are many.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
 /// As `byzlab conform` prints it.
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut table = Table::new();
         table
-            .load_style(UTF8_HORIZONTAL_ONLY)
+            .load_style(STYLE)
             .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(COLUMNS)
             .set_header(["promise", "setting", "promised", "measured", ""]);
         for row in &self.rows {
             let verdict = if row.holds { "holds" } else { "DIFFERS" };
             table.add_row([&row.promise, &row.setting, &row.promised, &row.measured, verdict]);
         }
-        writeln!(f, "{}: {} ({})", self.title(), self.about, self.source)?;
+        wrap(f, &format!("{}: {} ({})", self.title(), self.about, self.source))?;
         if !self.remark.is_empty() {
-            writeln!(f, "convention: {}", self.remark)?;
+            wrap(f, &format!("convention: {}", self.remark))?;
         }
         writeln!(f, "{table}\n")
     }
+}
+
+/// A paragraph in lines of at most [`COLUMNS`] letters, but for longer words.
+fn wrap(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    let mut column = 0;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > usize::from(COLUMNS) {
+            f.write_str("\n")?;
+            column = 0;
+        }
+        if column > 0 {
+            f.write_str(" ")?;
+            column += 1;
+        }
+        f.write_str(word)?;
+        column += length;
+    }
+    f.write_str("\n")
 }
 
 /// Measures one variant of a protocol.

@@ -67,8 +67,8 @@
 //!   them among the edges of one vertex of the round after. Both give the same order.
 //! - In a voting round replicas wait for f + 1 votes or 2f + 1 that are none, as B has it (§2.3). R waits for 2f + 1
 //!   or f + 1 (proposer.rs, l. 161-190).
-//! - R makes a header when enough is to be said or a delay is over (proposer.rs, l. 223-227) and lets go of what is
-//!   a number of rounds old; here what is ordered and proven is let go of (N, §3.3, has it agreed on, too).
+//! - R makes a header when it has enough to say or a delay is over (proposer.rs, l. 223-227); here one is made as soon
+//!   as the round before allows, while anything waits, and no sooner than `round_gap` after the last.
 //! - What was voted for is saved, so that no restart votes twice; R keeps it in memory (core.rs, l. 265-272).
 //! - Batches are in the headers: Narwhal's workers, which spread one replica's batches over machines, are not here.
 //! - Quorums are computed for any n, and n − q + 1 votes commit, which is f + 1 where n = 3f + 1.
