@@ -10,8 +10,10 @@ use byzlab_core::{
 };
 
 use crate::{
+    claims::Sorted,
     ed25519::{Item, Verifier},
     meter::Meter,
+    scratch::{Reuse, Shelf, empty},
     sha256::{Scan, Sha256, Way},
     workers::Workers,
 };
@@ -26,6 +28,8 @@ const SIGN_MIN: usize = 64;
 /// The leaves of a subtree that one thread reduces by itself: a power of two, so that subtrees are
 /// whole. Its digests (64 KiB) stay in a core's own cache.
 const SUBTREE: usize = 2_048;
+/// The most digests in a list that is kept from call to call: tops of a hundred million leaves.
+const DIGESTS_MAX: usize = 1 << 16;
 /// The nonces that one thread tries before it looks whether another has found one.
 const STRIDE: u64 = 1 << 12;
 /// The most strides each thread is given at once.
@@ -36,12 +40,21 @@ const STRIDES_MAX: u64 = 256;
 ///
 /// Its answers are those of [`Reference`](byzlab_core::Reference), whatever the machine and however
 /// many threads.
+///
+/// **Memory.** Once a call like it has been, a call allocates what it hands to its caller, one list of
+/// verdicts, digests or signatures, and nothing that grows with it but what is others': `curve25519-dalek`'s
+/// sums, where there is no AVX-512; `blst`'s, and the list of aggregates; a place in the memory of keys for
+/// each key that is not in it. With more threads than one, `rayon` makes a block of its queue now and then.
 #[derive(Debug)]
 pub struct Cpu {
     workers: Workers,
     sha: Sha256,
     verifier: Verifier,
     done: Meter,
+    /// Claims sorted.
+    sorted: Shelf<Sorted<'static>>,
+    /// Leaves of subtrees, and their tops.
+    levels: Shelf<Vec<Digest>>,
 }
 
 impl Cpu {
@@ -66,7 +79,8 @@ impl Cpu {
             .collect()
     }
     fn with(threads: usize, sha: Sha256, verifier: Verifier) -> Self {
-        Self { workers: Workers::new(threads), sha, verifier, done: Meter::default() }
+        let (done, sorted, levels) = Default::default();
+        Self { workers: Workers::new(threads), sha, verifier, done, sorted, levels }
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {
@@ -74,9 +88,9 @@ impl Cpu {
     }
     // What follows counts nothing: a GPU that has it done, or checks itself by it, counts on its own.
 
-    /// One verdict a signature.
-    pub(crate) fn signatures(&self, items: &[Item]) -> Vec<bool> {
-        self.verifier.check(&self.workers, items)
+    /// Tells of each signature whether it holds, in any order.
+    pub(crate) fn signatures(&self, items: &[Item], tell: impl FnMut(usize, bool)) {
+        self.verifier.check(&self.workers, items, tell);
     }
     /// BLS signatures, a part of them a thread.
     pub(crate) fn sums(&self, sums: &[(usize, &Aggregate)]) -> Vec<(usize, bool)> {
@@ -91,32 +105,48 @@ impl Cpu {
         });
         out
     }
-    /// SHA-256 of each of `messages` behind `prefix`.
-    pub(crate) fn digests(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Vec<Digest> {
-        let mut out = vec![Digest::default(); messages.len()];
-        let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
-        let parts = (bytes / HASH_MIN).clamp(1, 4 * self.workers.threads());
-        let part = messages.len().div_ceil(parts).max(1);
-        self.workers.each(messages, &mut out, part, |messages, out| {
+    /// `out[i]` becomes SHA-256 of `prefix ‖ messages[i]`.
+    pub(crate) fn hash(&self, prefix: &'static [u8], messages: &[&[u8]], out: &mut [Digest]) {
+        self.workers.each(messages, out, self.share(messages), |messages, out| {
             self.sha.hash_many(prefix, messages, out);
         });
+    }
+    /// SHA-256 of each message.
+    pub(crate) fn digests(&self, messages: &[&[u8]]) -> Vec<Digest> {
+        let mut out = vec![Digest::default(); messages.len()];
+        self.hash(&[], messages, &mut out);
         out
+    }
+    /// How many of `messages` one thread is given to hash at a time.
+    fn share(&self, messages: &[&[u8]]) -> usize {
+        let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
+        let parts = (bytes / HASH_MIN).clamp(1, 4 * self.workers.threads());
+        messages.len().div_ceil(parts).max(1)
     }
     /// The Merkle root over `items`.
     pub(crate) fn root(&self, items: &[&[u8]]) -> Digest {
-        let mut leaves = self.digests(&[0], items);
         // An odd node is carried up until it meets another; so the last subtree, which may be short,
         // stands in the whole tree just as it does alone.
-        let mut tops = self.workers.map_parts(&mut leaves, SUBTREE, |part| self.sha.top(part));
-        merkle::bind(items.len(), self.sha.top(&mut tops))
+        let leaves = self.share(items).next_power_of_two().min(SUBTREE);
+        let mut tops = self.levels.take();
+        tops.resize(items.len().div_ceil(leaves), Digest::default());
+        self.workers.each_part(items, &mut tops, leaves, |items| {
+            let mut level = self.levels.take();
+            level.resize(items.len(), Digest::default());
+            self.sha.hash_many(&[0], items, &mut level);
+            let top = self.sha.top(&mut level);
+            self.levels.give(level);
+            top
+        });
+        let root = merkle::bind(items.len(), self.sha.top(&mut tops));
+        self.levels.give(tops);
+        root
     }
     /// Each statement signed by the signer beside it.
     pub(crate) fn signed(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
         let mut out = vec![Signature::default(); items.len()];
         let part = items.len().div_ceil(self.workers.threads()).max(SIGN_MIN);
-        self.workers.each(items, &mut out, part, |items, out| {
-            out.copy_from_slice(&sign_in_runs(items));
-        });
+        self.workers.each(items, &mut out, part, sign_in_runs);
         out
     }
     /// The lowest of `nonces` that solves `puzzle`.
@@ -167,42 +197,43 @@ impl Accelerator for Cpu {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let (mut places, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sorted = self.sorted.take().recycled();
         let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
-                    places.push(at);
-                    items.push(Item { by: *by, statement, signature: *signature });
+                    sorted.places.push(at);
+                    sorted.items.push(Item { by: *by, statement, signature: *signature });
                 }
-                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
+                Claim::Aggregate(aggregate) => sorted.sums.push((at, aggregate)),
                 Claim::Tossed(tossed) => {
                     tosses += 1;
                     verdicts[at] = tossed.holds();
                 }
-                Claim::Root(batch) => verdicts[at] = batch.computed_root(self) == batch.root(),
+                Claim::Root(batch) => {
+                    verdicts[at] = sorted.root_holds(batch, |leaves| self.merkle_root(leaves));
+                }
                 Claim::Work(seal) => {
                     seals += 1;
                     verdicts[at] = seal.holds();
                 }
             }
         }
-        self.done.add(Task::Signatures, items.len());
-        for (at, holds) in places.into_iter().zip(self.signatures(&items)) {
-            verdicts[at] = holds;
-        }
-        self.done.add(Task::Aggregates, sums.len());
-        for (at, holds) in self.sums(&sums) {
+        self.done.add(Task::Signatures, sorted.items.len());
+        self.signatures(&sorted.items, |i, holds| verdicts[sorted.places[i]] = holds);
+        self.done.add(Task::Aggregates, sorted.sums.len());
+        for (at, holds) in self.sums(&sorted.sums) {
             verdicts[at] = holds;
         }
         self.done.add(Task::Seals, seals);
         self.done.add(Task::Tosses, tosses);
+        self.sorted.give(sorted.recycled());
         verdicts
     }
 
     fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
         self.done.add(Task::Hashes, messages.len());
-        self.digests(&[], messages)
+        self.digests(messages)
     }
 
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
@@ -223,6 +254,12 @@ impl Accelerator for Cpu {
 
     fn usage(&self) -> Usage {
         Usage { cpu: self.done.read(), ..Usage::default() }
+    }
+}
+
+impl Reuse for Vec<Digest> {
+    fn empty(&mut self) {
+        empty(self, DIGESTS_MAX);
     }
 }
 

@@ -18,6 +18,10 @@
 //! that of [`Reference`](byzlab_core::Reference), which does one thing after another by the plainest
 //! code there is. The tests compare them on the published vectors, on hostile input and at random.
 //!
+//! **Memory.** A call uses the lists of the last again (`scratch`): what it allocates is what it hands to its
+//! caller, and on a GPU what the driver's side makes of a batch. [`Cpu`], [`gpu`] and [`choice::Routed`] say what
+//! there is beyond that, and when.
+//!
 //! **Unsafe code** stands in `sha256/ni`, `sha256/wide` and `ed25519/wide`, whose documentation says what
 //! makes it sound. Their tests run under AddressSanitizer, also with a stable compiler; everything is built
 //! anew for it, what Rust's standard library and C code do is not looked at, and a GPU's driver is left out:
@@ -28,10 +32,12 @@
 //! ```
 
 pub mod choice;
+mod claims;
 mod cpu;
 mod ed25519;
 pub mod gpu;
 mod meter;
+mod scratch;
 mod sha256;
 pub mod shaders;
 #[cfg(target_arch = "x86_64")]

@@ -46,27 +46,24 @@ impl Workers {
             }
         }
     }
-    /// The result of `task` on each part of `items`, in order.
-    pub fn map_parts<I: Send, O: Send>(
+    /// `output[i]` becomes the result of `task` on the `i`th part of `input`, `part` at a time.
+    pub fn each_part<I: Sync, O: Send>(
         &self,
-        items: &mut [I],
+        input: &[I],
+        output: &mut [O],
         part: usize,
-        task: impl Fn(&mut [I]) -> O + Send + Sync,
-    ) -> Vec<O> {
+        task: impl Fn(&[I]) -> O + Send + Sync,
+    ) {
+        assert_eq!(input.len().div_ceil(part), output.len());
         match &self.pool {
-            Some(pool) if items.len() > part => {
-                pool.install(|| items.par_chunks_mut(part).map(task).collect())
+            Some(pool) if input.len() > part => pool.install(|| {
+                let parts = input.par_chunks(part).zip(output);
+                parts.for_each(|(input, output)| *output = task(input));
+            }),
+            _ => {
+                let parts = input.chunks(part).zip(output);
+                parts.for_each(|(input, output)| *output = task(input));
             }
-            _ => items.chunks_mut(part).map(task).collect(),
-        }
-    }
-    /// Does `task` to each of `parts`, in any order.
-    pub fn consume<T: Send>(&self, parts: Vec<T>, task: impl Fn(T) + Send + Sync) {
-        match &self.pool {
-            Some(pool) if parts.len() > 1 => {
-                pool.install(|| parts.into_par_iter().for_each(task));
-            }
-            _ => parts.into_iter().for_each(task),
         }
     }
     /// The first `Some` of `task(0)`, `task(1)`, … `task(count - 1)`; later ones may not be tried.

@@ -25,7 +25,9 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     ///
     /// For making load: the time that it takes, and a device's memory, may tell secrets.
     fn sign_many(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
-        sign_in_runs(items)
+        let mut signatures = vec![Signature::default(); items.len()];
+        sign_in_runs(items, &mut signatures);
+        signatures
     }
     /// Whether it pays to gather what many signers sign for one [`sign_many`](Self::sign_many).
     fn gathers_signing(&self) -> bool {
@@ -46,14 +48,16 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     }
 }
 
-/// [`Accelerator::sign_many`] on the caller's thread: statements of one signer that stand together share work.
-pub fn sign_in_runs(items: &[(&Signer, &[u8])]) -> Vec<Signature> {
-    let runs = items.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b));
-    runs.flat_map(|run| {
-        let statements: Vec<&[u8]> = run.iter().map(|&(_, statement)| statement).collect();
-        run[0].0.sign_many(&statements)
-    })
-    .collect()
+/// [`Accelerator::sign_many`] on the caller's thread, `out[i]` for `items[i]`: statements of one signer that stand
+/// together share work.
+pub fn sign_in_runs(items: &[(&Signer, &[u8])], out: &mut [Signature]) {
+    assert_eq!(items.len(), out.len(), "a place for each signature");
+    let mut rest = out;
+    for run in items.chunk_by(|(a, _), (b, _)| std::ptr::eq(*a, *b)) {
+        let (out, others) = rest.split_at_mut(run.len());
+        run[0].0.sign_each(|i| run[i].1, out);
+        rest = others;
+    }
 }
 
 /// One thing after another, by the plainest code there is: what the others are held against.

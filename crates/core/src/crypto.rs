@@ -15,6 +15,8 @@ use curve25519_dalek::{EdwardsPoint, Scalar, edwards::CompressedEdwardsY};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest as _;
 
+use crate::comb::{TOGETHER, mul_base_many};
+
 macro_rules! fixed_bytes {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
         $(#[$doc])*
@@ -303,10 +305,16 @@ impl Signer {
     ///
     /// For making load: in Ed25519, the time that it takes depends on the secret.
     pub fn sign_many(&self, messages: &[&[u8]]) -> Vec<Signature> {
+        let mut signatures = vec![Signature::default(); messages.len()];
+        self.sign_each(|i| messages[i], &mut signatures);
+        signatures
+    }
+    /// As [`sign_many`](Self::sign_many): `out[i]` becomes the signature of `message(i)`.
+    pub fn sign_each<'a>(&self, message: impl Fn(usize) -> &'a [u8], out: &mut [Signature]) {
         match &self.0 {
-            Secret::Ed25519(key) => key.1.sign_many(&self.public(), messages),
+            Secret::Ed25519(key) => key.1.sign_each(&self.public(), message, out),
             Secret::Bls(_) | Secret::Simulated { .. } => {
-                messages.iter().map(|bytes| self.sign(bytes)).collect()
+                out.iter_mut().enumerate().for_each(|(i, out)| *out = self.sign(message(i)));
             }
         }
     }
@@ -338,22 +346,32 @@ impl Expanded {
         &self.prefix
     }
     /// RFC 8032 §5.1.6 for each message, in variable time.
-    fn sign_many(&self, public: &PublicKey, messages: &[&[u8]]) -> Vec<Signature> {
+    fn sign_each<'a>(
+        &self,
+        public: &PublicKey,
+        message: impl Fn(usize) -> &'a [u8],
+        out: &mut [Signature],
+    ) {
         let hash = |parts: &[&[u8]]| {
             let mut hasher = sha2::Sha512::new();
             parts.iter().for_each(|part| hasher.update(part));
             Scalar::from_bytes_mod_order_wide(&hasher.finalize().into())
         };
-        let nonces: Vec<Scalar> = messages.iter().map(|m| hash(&[&self.prefix, m])).collect();
-        let points = crate::comb::mul_base_many(&nonces);
-        let sign = |((r, point), message): ((&Scalar, [u8; 32]), &&[u8])| {
-            let k = hash(&[&point, &public.0, message]);
-            let mut signature = Signature::default();
-            signature.0[..32].copy_from_slice(&point);
-            signature.0[32..].copy_from_slice((r + k * self.s).as_bytes());
-            signature
-        };
-        nonces.iter().zip(points).zip(messages).map(sign).collect()
+        let mut nonces = [Scalar::ZERO; TOGETHER];
+        for (part, out) in out.chunks_mut(TOGETHER).enumerate() {
+            let message = |i: usize| message(part * TOGETHER + i);
+            let nonces = &mut nonces[..out.len()];
+            for (i, nonce) in nonces.iter_mut().enumerate() {
+                *nonce = hash(&[&self.prefix, message(i)]);
+            }
+            let points = mul_base_many(nonces);
+            for (i, (out, (r, point))) in out.iter_mut().zip(nonces.iter().zip(points)).enumerate()
+            {
+                let k = hash(&[&point, &public.0, message(i)]);
+                out.0[..32].copy_from_slice(&point);
+                out.0[32..].copy_from_slice((r + k * self.s).as_bytes());
+            }
+        }
     }
 }
 

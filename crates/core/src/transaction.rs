@@ -254,6 +254,10 @@ impl Batch {
     pub fn transactions(&self) -> impl ExactSizeIterator<Item = Transaction> + '_ {
         (0..self.len()).map(|i| Transaction(self.0.bytes.slice(self.0.range(i))))
     }
+    /// What is hashed of each transaction, put behind what is in `leaves`.
+    pub fn leaves<'a>(&'a self, leaves: &mut Vec<&'a [u8]>) {
+        leaves.extend(self.0.leaves());
+    }
     /// The root that its transactions really have.
     pub fn computed_root(&self, accelerator: &dyn Accelerator) -> Digest {
         compute_root(&self.0, accelerator)
@@ -307,10 +311,13 @@ impl Inner {
         let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
         start + 4..self.ends[i] as usize
     }
+    fn leaves(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map(|i| &self.bytes[self.range(i)])
+    }
 }
 
 fn compute_root(inner: &Inner, accelerator: &dyn Accelerator) -> Digest {
-    let items: Vec<&[u8]> = (0..inner.ends.len()).map(|i| &inner.bytes[inner.range(i)]).collect();
+    let items: Vec<&[u8]> = inner.leaves().collect();
     accelerator.merkle_root(&items)
 }
 

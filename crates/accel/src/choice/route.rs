@@ -20,9 +20,13 @@ use super::{
     clock::Clock,
     judge::{Judge, Side},
 };
+use crate::scratch::{Reuse, Shelf, empty};
 
 /// The most keys that are expected at once; further ones are like any others.
 const EXPECTED_MAX: usize = 1 << 16;
+
+/// The most claims of a kind for which there is room from call to call.
+const KEPT_MAX: usize = 1 << 16;
 
 /// As many signatures as are gathered, at most, for one call.
 const GATHERED_MAX: u64 = 1 << 12;
@@ -35,6 +39,9 @@ pub trait Device: Accelerator {
 
 /// Two accelerators, a CPU and a GPU, as one: every call goes to the one that is expected to be done
 /// sooner, as far as what is known of each tells. Or every call to the GPU, where that is what is wanted.
+///
+/// **Memory.** Beside what the two allocate, a call makes the list of its verdicts, where claims of several kinds
+/// have to be put together again; and a thread, where some go to either side.
 #[derive(Debug)]
 pub struct Routed {
     cpu: Arc<dyn Accelerator>,
@@ -45,18 +52,60 @@ pub struct Routed {
     expected: RwLock<BTreeSet<PublicKey>>,
     clock: Box<dyn Clock>,
     refits: AtomicU64,
+    groups: Shelf<Groups>,
     /// What the two had done before.
     before: Usage,
 }
 
 type Judges = [Judge; Work::ALL.len()];
 
+/// The claims of a call, by how it is decided who proves them.
+#[derive(Debug)]
+struct Groups {
+    known: Group,
+    unknown: Group,
+    /// What is no signature.
+    others: Vec<usize>,
+    /// Those of the others that are the CPU's on either side.
+    chosen: Vec<Claim>,
+}
+
 /// Signatures of one kind among some claims.
+#[derive(Debug)]
 struct Group {
     work: Work,
     places: Vec<usize>,
     bytes: u64,
     side: Side,
+    /// They themselves, where there are others too.
+    chosen: Vec<Claim>,
+}
+
+impl Group {
+    fn of(work: Work) -> Self {
+        Self { work, places: Vec::new(), bytes: 0, side: Side::Cpu, chosen: Vec::new() }
+    }
+    fn empty(&mut self) {
+        self.bytes = 0;
+        empty(&mut self.places, KEPT_MAX);
+        empty(&mut self.chosen, KEPT_MAX);
+    }
+}
+
+impl Default for Groups {
+    fn default() -> Self {
+        let [known, unknown] = [Work::KnownKeys, Work::UnknownKeys].map(Group::of);
+        Self { known, unknown, others: Vec::new(), chosen: Vec::new() }
+    }
+}
+
+impl Reuse for Groups {
+    fn empty(&mut self) {
+        self.known.empty();
+        self.unknown.empty();
+        empty(&mut self.others, KEPT_MAX);
+        empty(&mut self.chosen, KEPT_MAX);
+    }
 }
 
 impl Routed {
@@ -77,8 +126,8 @@ impl Routed {
     /// Gives every call to `gpu`, however small; it has to answer even when it is not well.
     pub fn only(cpu: Arc<dyn Accelerator>, gpu: Arc<dyn Device>, clock: Box<dyn Clock>) -> Self {
         let before = both(&*cpu, &*gpu);
-        let (expected, refits) = Default::default();
-        Self { cpu, gpu, judges: None, expected, clock, refits, before }
+        let (expected, refits, groups) = Default::default();
+        Self { cpu, gpu, judges: None, expected, clock, refits, groups, before }
     }
     /// What is expected of each side now, the CPU first; `None` where all goes to the GPU.
     pub fn costs(&self) -> Option<(Costs, Costs)> {
@@ -127,35 +176,71 @@ impl Routed {
         }
         answer
     }
-    /// Signatures by kind; the claims that are none.
-    fn sorted(&self, claims: &[Claim]) -> ([Group; 2], Vec<usize>) {
-        let group = |work| Group { work, places: Vec::new(), bytes: 0, side: Side::Cpu };
-        let (mut known, mut unknown) = (group(Work::KnownKeys), group(Work::UnknownKeys));
-        let mut others = Vec::new();
+    /// Sorts claims, and decides who proves their signatures.
+    fn sort(&self, claims: &[Claim], groups: &mut Groups) {
+        let Groups { known, unknown, others, .. } = groups;
         let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
         for (at, claim) in claims.iter().enumerate() {
             let Claim::Signed { by, statement, .. } = claim else {
                 others.push(at);
                 continue;
             };
-            let group = if expected.contains(by) { &mut known } else { &mut unknown };
+            let group = if expected.contains(by) { &mut *known } else { &mut *unknown };
             group.places.push(at);
             group.bytes += statement.len() as u64;
         }
         drop(expected);
-        for group in [&mut known, &mut unknown] {
+        for group in [known, unknown] {
             group.side = self.decide(group.work, group.places.len() as u64, group.bytes);
         }
-        ([known, unknown], others)
     }
     /// The verdicts on one kind of signatures.
-    fn prove(&self, group: &Group, claims: &[Claim]) -> Vec<bool> {
-        let size = (group.work, group.places.len() as u64, group.bytes);
-        if group.places.len() == claims.len() {
-            return self.on(group.side, size, |side| side.check(claims), |_| true);
+    fn prove(&self, group: &mut Group, claims: &[Claim]) -> Vec<bool> {
+        let Group { work, places, bytes, side, chosen } = group;
+        if places.is_empty() {
+            return Vec::new();
         }
-        let chosen: Vec<Claim> = group.places.iter().map(|&at| claims[at].clone()).collect();
-        self.on(group.side, size, |side| side.check(&chosen), |_| true)
+        let these = if places.len() == claims.len() {
+            claims
+        } else {
+            chosen.extend(places.iter().map(|&at| claims[at].clone()));
+            chosen
+        };
+        let size = (*work, places.len() as u64, *bytes);
+        self.on(*side, size, |side| side.check(these), |_| true)
+    }
+    /// The verdicts on either kind, those on known keys first.
+    fn prove_both(&self, groups: &mut Groups, claims: &[Claim]) -> (Vec<bool>, Vec<bool>) {
+        let Groups { known, unknown, .. } = groups;
+        if known.side == unknown.side || known.places.is_empty() || unknown.places.is_empty() {
+            return (self.prove(known, claims), self.prove(unknown, claims));
+        }
+        // One on either side: both at once.
+        thread::scope(|scope| {
+            let other = scope.spawn(|| self.prove(known, claims));
+            let of_unknown = self.prove(unknown, claims);
+            let of_known = other.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
+            (of_known, of_unknown)
+        })
+    }
+    /// Writes the verdicts on what is no signature.
+    fn prove_others(&self, groups: &mut Groups, claims: &[Claim], verdicts: &mut [bool]) {
+        let Groups { others, chosen, .. } = groups;
+        others.retain(|&at| {
+            let is_root = matches!(claims[at], Claim::Root(_));
+            if is_root {
+                verdicts[at] = self.root_holds(&claims[at]);
+            }
+            !is_root
+        });
+        if others.is_empty() {
+            return;
+        }
+        // Aggregates, tosses and proofs of work are the CPU's on either side.
+        chosen.extend(others.iter().map(|&at| claims[at].clone()));
+        for (&at, holds) in others.iter().zip(self.cpu.check(chosen)) {
+            verdicts[at] = holds;
+        }
     }
 }
 
@@ -190,42 +275,22 @@ impl Accelerator for Routed {
         if self.judges.is_none() {
             return self.gpu.check(claims);
         }
-        let ([known, unknown], others) = self.sorted(claims);
-        let prove = |group: &Group| match group.places.is_empty() {
-            true => Vec::new(),
-            false => self.prove(group, claims),
-        };
-        let apart =
-            known.side != unknown.side && !known.places.is_empty() && !unknown.places.is_empty();
-        let (of_known, of_unknown) = if apart {
-            // One on either side: both at once.
-            thread::scope(|scope| {
-                let other = scope.spawn(|| prove(&known));
-                let of_unknown = prove(&unknown);
-                let of_known = other.join().unwrap_or_else(|e| std::panic::resume_unwind(e));
-                (of_known, of_unknown)
-            })
+        let mut groups = self.groups.take();
+        self.sort(claims, &mut groups);
+        let (of_known, of_unknown) = self.prove_both(&mut groups, claims);
+        let verdicts = if of_known.len() == claims.len() {
+            of_known
+        } else if of_unknown.len() == claims.len() {
+            of_unknown
         } else {
-            (prove(&known), prove(&unknown))
+            let mut verdicts = vec![false; claims.len()];
+            for (group, held) in [(&groups.known, of_known), (&groups.unknown, of_unknown)] {
+                group.places.iter().zip(held).for_each(|(&at, holds)| verdicts[at] = holds);
+            }
+            self.prove_others(&mut groups, claims, &mut verdicts);
+            verdicts
         };
-        let mut verdicts = vec![false; claims.len()];
-        for (group, holds) in [(known, of_known), (unknown, of_unknown)] {
-            for (at, holds) in group.places.into_iter().zip(holds) {
-                verdicts[at] = holds;
-            }
-        }
-        let is_root = |at: &usize| matches!(claims[*at], Claim::Root(_));
-        let (roots, others): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is_root);
-        for at in roots {
-            verdicts[at] = self.root_holds(&claims[at]);
-        }
-        if !others.is_empty() {
-            // Aggregates, tosses and proofs of work are the CPU's on either side.
-            let chosen: Vec<Claim> = others.iter().map(|&at| claims[at].clone()).collect();
-            for (at, holds) in others.into_iter().zip(self.cpu.check(&chosen)) {
-                verdicts[at] = holds;
-            }
-        }
+        self.groups.give(groups);
         verdicts
     }
 

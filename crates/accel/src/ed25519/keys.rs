@@ -41,16 +41,17 @@ impl<P> Generations<P> {
 }
 
 impl<P: Copy> Keys<P> {
-    /// The point of each key, or `None` for bytes that decode to no point; `decompress` says so for those
-    /// that are not remembered.
+    /// Makes `points` the point of each key, or `None` for bytes that decode to no point; `decompress` puts those
+    /// behind a list that are not remembered.
     pub fn points(
         &self,
         keys: &[PublicKey],
-        decompress: impl FnOnce(&[[u8; 32]]) -> Vec<Option<P>>,
-    ) -> Vec<Option<P>> {
-        // Those that are not young, and of these the ones that are not even old.
-        let (mut stale, mut unknown) = (Vec::new(), Vec::new());
-        let mut points = Vec::with_capacity(keys.len());
+        room: &mut Room<P>,
+        points: &mut Vec<Option<P>>,
+        decompress: impl FnOnce(&[[u8; 32]], &mut Vec<Option<P>>),
+    ) {
+        let Room { stale, unknown, encodings, decoded } = room;
+        points.clear();
         {
             let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
             for (at, key) in keys.iter().enumerate() {
@@ -61,24 +62,44 @@ impl<P: Copy> Keys<P> {
                 }
                 if point.is_none() {
                     unknown.push(at);
+                    encodings.push(key.0);
                 }
                 points.push(point);
             }
         }
-        if stale.is_empty() {
-            return points;
-        }
-        let encodings: Vec<_> = unknown.iter().map(|&at| keys[at].0).collect();
-        for (at, point) in unknown.into_iter().zip(decompress(&encodings)) {
-            points[at] = point;
-        }
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        for at in stale {
-            if let Some(point) = points[at] {
-                known.insert(keys[at], point);
+        if !stale.is_empty() {
+            decompress(encodings, decoded);
+            for (&at, point) in unknown.iter().zip(decoded.iter()) {
+                points[at] = *point;
+            }
+            let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            for &at in stale.iter() {
+                if let Some(point) = points[at] {
+                    known.insert(keys[at], point);
+                }
             }
         }
-        points
+        stale.clear();
+        unknown.clear();
+        encodings.clear();
+        decoded.clear();
+    }
+}
+
+/// What [`Keys::points`] works in: places of keys that are not young, and of these the ones that are not even
+/// old; encodings, and what they decode to.
+#[derive(Debug)]
+pub struct Room<P> {
+    stale: Vec<usize>,
+    unknown: Vec<usize>,
+    encodings: Vec<[u8; 32]>,
+    decoded: Vec<Option<P>>,
+}
+
+impl<P> Default for Room<P> {
+    fn default() -> Self {
+        let (stale, unknown, encodings) = Default::default();
+        Self { stale, unknown, encodings, decoded: Vec::new() }
     }
 }
 
@@ -89,7 +110,11 @@ mod tests {
     use curve25519_dalek::{EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_POINT};
 
     fn points(keys: &Keys<EdwardsPoint>, wanted: &[PublicKey]) -> Vec<Option<EdwardsPoint>> {
-        keys.points(wanted, |encodings| Plain::default().decompress(encodings))
+        let mut points = Vec::new();
+        keys.points(wanted, &mut Room::default(), &mut points, |encodings, points| {
+            Plain::default().decompress(encodings, points);
+        });
+        points
     }
 
     #[test]

@@ -28,10 +28,15 @@ mod wide;
 use byzlab_core::{PublicKey, Signature};
 
 use self::{batch::Batches, keys::Keys, plain::Plain};
-use crate::workers::Workers;
+use crate::{
+    scratch::{Reuse, Shelf, empty},
+    workers::Workers,
+};
 
 /// The most signatures under one equation.
 const BATCH_MAX: usize = 4_096;
+/// Items for which there is room from call to call.
+const KEPT_MAX: usize = 1 << 16;
 /// Fewer than this for each thread are not worth waking one.
 const BATCH_MIN: usize = 16;
 /// Fewer leave too many lanes idle: eight equations cost as much as one.
@@ -55,6 +60,7 @@ pub struct Verifier {
     plain: Batches<Plain>,
     #[cfg(target_arch = "x86_64")]
     wide: Option<Batches<wide::Wide>>,
+    lists: Shelf<Order>,
 }
 
 impl Verifier {
@@ -67,15 +73,17 @@ impl Verifier {
         }
     }
 
-    /// One verdict an item, in order: the one that `core`'s `verify_ed25519` gives.
-    pub fn check(&self, workers: &Workers, items: &[Item]) -> Vec<bool> {
+    /// Tells of each item whether it holds, in any order: what `core`'s `verify_ed25519` says of it.
+    pub fn check(&self, workers: &Workers, items: &[Item], mut tell: impl FnMut(usize, bool)) {
+        let mut lists = self.lists.take();
+        let Order { order, holds } = &mut lists;
         // The first eight bytes will do: where two keys share them, the runs of each are only shorter.
         let prefix = |item: &Item| item.by.0.first_chunk::<8>().copied();
-        let mut order: Vec<_> = items.iter().map(prefix).zip(0..).collect();
+        order.extend(items.iter().map(prefix).zip(0..));
         order.sort_unstable();
+        holds.resize(items.len(), false);
         let part = items.len().div_ceil(workers.threads()).clamp(BATCH_MIN, BATCH_MAX);
-        let mut holds = vec![false; items.len()];
-        workers.each(&order, &mut holds, part, |order, holds| {
+        workers.each(order, holds, part, |order, holds| {
             let items = order.iter().map(|&(_, i): &(_, usize)| &items[i]);
             #[cfg(target_arch = "x86_64")]
             if let Some(wide) = &self.wide
@@ -85,8 +93,21 @@ impl Verifier {
             }
             self.plain.check_sorted(items, holds);
         });
-        let mut verdicts = vec![false; items.len()];
-        order.into_iter().zip(holds).for_each(|((_, i), holds)| verdicts[i] = holds);
-        verdicts
+        order.iter().zip(&*holds).for_each(|(&(_, i), &holds)| tell(i, holds));
+        self.lists.give(lists);
+    }
+}
+
+/// Items in the order in which they are checked, and whether they hold.
+#[derive(Debug, Default)]
+struct Order {
+    order: Vec<(Option<[u8; 8]>, usize)>,
+    holds: Vec<bool>,
+}
+
+impl Reuse for Order {
+    fn empty(&mut self) {
+        empty(&mut self.order, KEPT_MAX);
+        empty(&mut self.holds, KEPT_MAX);
     }
 }

@@ -39,14 +39,15 @@ impl Default for Plain {
 
 impl Curve for Plain {
     type Point = EdwardsPoint;
+    type Room = ();
     const ALONE: usize = 1;
     const ALONE_AFTER: usize = 16;
 
-    fn decompress(&self, encodings: &[[u8; 32]]) -> Vec<Option<EdwardsPoint>> {
-        encodings.iter().map(|&bytes| CompressedEdwardsY(bytes).decompress()).collect()
+    fn decompress(&self, encodings: &[[u8; 32]], points: &mut Vec<Option<EdwardsPoint>>) {
+        points.extend(encodings.iter().map(|&bytes| CompressedEdwardsY(bytes).decompress()));
     }
 
-    fn challenges(&self, items: &[&Item]) -> Vec<Scalar> {
+    fn challenges(&self, items: &[&Item], _: &mut (), challenges: &mut Vec<Scalar>) {
         let challenge = |item: &&Item| {
             let hash = Sha512::new()
                 .chain_update(&item.signature.0[..32])
@@ -54,10 +55,16 @@ impl Curve for Plain {
                 .chain_update(item.statement);
             Scalar::from_bytes_mod_order_wide(&hash.finalize().into())
         };
-        items.iter().map(challenge).collect()
+        challenges.extend(items.iter().map(challenge));
     }
 
-    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[&EdwardsPoint]) -> bool {
+    fn vanishes(
+        &self,
+        of_base: Scalar,
+        scalars: &[Scalar],
+        points: &[&EdwardsPoint],
+        _: &mut (),
+    ) -> bool {
         let sum = if points.len() < PIPPENGER_MIN {
             self.base.vartime_mixed_multiscalar_mul([of_base], scalars, points.iter().copied())
         } else {
@@ -69,11 +76,14 @@ impl Curve for Plain {
         sum.mul_by_cofactor().is_identity()
     }
 
-    fn each(&self, signatures: &[Single<EdwardsPoint>]) -> Vec<bool> {
-        let holds = |Single { key, r, k, s }: &Single<EdwardsPoint>| {
-            let sum = EdwardsPoint::vartime_double_scalar_mul_basepoint(k, &-*key, s);
-            (sum - *r).mul_by_cofactor().is_identity()
-        };
-        signatures.iter().map(holds).collect()
+    fn each<'p>(
+        &self,
+        signatures: impl ExactSizeIterator<Item = Single<'p, EdwardsPoint>>,
+        mut tell: impl FnMut(bool),
+    ) {
+        for Single { key, r, k, s } in signatures {
+            let sum = EdwardsPoint::vartime_double_scalar_mul_basepoint(&k, &-*key, &s);
+            tell((sum - *r).mul_by_cofactor().is_identity());
+        }
     }
 }

@@ -15,15 +15,17 @@ use super::{
     ed25519::{Limbs, STATEMENT_MAX},
     engine::{Fault, Options},
     error::Error,
-    opened::Opened,
+    opened::{LEAF, Opened},
     reopen::{Current, Keeper},
-    sha256::MESSAGE_MAX,
+    sha256::is_long,
     stats::Stats,
 };
 use crate::{
     choice::Device,
+    claims::Sorted,
     cpu::{Cpu, tried},
     ed25519::Item,
+    scratch::Shelf,
 };
 
 /// Hashes, proves and searches on a GPU, or on a software adapter that stands in for one.
@@ -46,6 +48,7 @@ pub struct Gpu {
     current: Arc<Current>,
     keeper: Keeper,
     cpu: Arc<Cpu>,
+    sorted: Shelf<Sorted<'static>>,
 }
 
 /// What an accelerator runs on.
@@ -83,7 +86,8 @@ impl Gpu {
     /// When its driver refuses it, or it fails the self-test.
     pub fn on(adapter: &Adapter, options: Options, cpu: Arc<Cpu>) -> Result<Self, Error> {
         let opened = Opened::on(adapter, options, cpu.clone())?;
-        Ok(Self { current: Arc::new(Current::new(opened)), keeper: Keeper::default(), cpu })
+        let current = Arc::new(Current::new(opened));
+        Ok(Self { current, keeper: Keeper::default(), cpu, sorted: Shelf::default() })
     }
     fn opened(&self) -> Arc<Opened> {
         self.current.get()
@@ -137,19 +141,15 @@ impl Gpu {
         self.opened().try_search(puzzle, nonces)
     }
 
-    /// Answers a call: the device, or else the CPU; and says whether it was the device.
-    fn serve<T>(
-        &self,
-        device: impl FnOnce(&Opened) -> Result<T, Error>,
-        cpu: impl FnOnce() -> T,
-    ) -> (T, bool) {
+    /// The device's answer to a call; `None` where the CPU is to give it.
+    fn ask<T>(&self, call: impl FnOnce(&Opened) -> Result<T, Error>) -> Option<T> {
         let opened = self.opened();
         let start = Instant::now();
-        match device(&opened) {
+        match call(&opened) {
             Ok(answer) => {
                 let waited = start.elapsed().as_nanos() as u64;
                 opened.engine.counters.wait_ns.fetch_add(waited, Relaxed);
-                (answer, true)
+                Some(answer)
             }
             Err(error) => {
                 // Once is worth a line; a device that is gone would write one a call.
@@ -160,7 +160,7 @@ impl Gpu {
                 if opened.is_lost() {
                     self.keeper.see_to(&self.current);
                 }
-                (cpu(), false)
+                None
             }
         }
     }
@@ -178,21 +178,21 @@ impl Gpu {
     }
     /// Whether a batch has the root that it states. What the device rejects, the CPU decides, and both must
     /// agree.
-    fn root_holds(&self, batch: &Batch) -> bool {
-        let holds = |accelerator| batch.computed_root(accelerator) == batch.root();
-        holds(self) || {
-            let holds = holds(&*self.cpu);
+    fn root_holds<'a>(&self, sorted: &mut Sorted<'a>, batch: &'a Batch) -> bool {
+        sorted.root_holds(batch, |leaves| self.merkle_root(leaves)) || {
+            let holds = sorted.root_holds(batch, |leaves| self.cpu.merkle_root(leaves));
             let _ = self.opened().recheck(!holds, "a Merkle root");
             holds
         }
     }
-    /// One verdict a signature.
-    fn signatures(&self, items: &[Item]) -> Vec<bool> {
+    /// `held[i]` becomes whether `items[i]` holds.
+    fn signatures(&self, items: &[Item], held: &mut [bool]) {
         let long = items.iter().filter(|item| item.statement.len() > STATEMENT_MAX).count();
-        let device = |opened: &Opened| opened.try_signatures(items);
-        let (verdicts, by_device) = self.serve(device, || self.cpu.signatures(items));
+        let by_device = self.ask(|opened| opened.try_signatures(items, held)).is_some();
+        if !by_device {
+            self.cpu.signatures(items, |i, holds| held[i] = holds);
+        }
         self.book(Task::Signatures, items.len(), long, by_device);
-        verdicts
     }
     /// Makes a fault, for tests of what comes after.
     #[doc(hidden)]
@@ -208,59 +208,59 @@ impl Accelerator for Gpu {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let (mut at_signed, mut items, mut sums) = (Vec::new(), Vec::new(), Vec::new());
+        let mut sorted = self.sorted.take().recycled();
         let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
                 Claim::Signed { by, statement, signature } => {
-                    at_signed.push(at);
-                    items.push(Item { by: *by, statement, signature: *signature });
+                    sorted.places.push(at);
+                    sorted.items.push(Item { by: *by, statement, signature: *signature });
                 }
-                Claim::Root(batch) => verdicts[at] = self.root_holds(batch),
+                Claim::Root(batch) => verdicts[at] = self.root_holds(&mut sorted, batch),
                 Claim::Work(seal) => {
                     seals += 1;
                     verdicts[at] = seal.holds();
                 }
-                Claim::Aggregate(aggregate) => sums.push((at, aggregate)),
+                Claim::Aggregate(aggregate) => sorted.sums.push((at, aggregate)),
                 Claim::Tossed(tossed) => {
                     tosses += 1;
                     verdicts[at] = tossed.holds();
                 }
             }
         }
+        let Sorted { items, places, held, sums, .. } = &mut sorted;
         if !items.is_empty() {
-            let held = self.signatures(&items);
-            at_signed.into_iter().zip(held).for_each(|(at, holds)| verdicts[at] = holds);
+            held.resize(items.len(), false);
+            self.signatures(items, held);
+            places.iter().zip(held).for_each(|(&at, holds)| verdicts[at] = *holds);
         }
-        self.cpu.sums(&sums).into_iter().for_each(|(at, holds)| verdicts[at] = holds);
+        self.cpu.sums(sums).into_iter().for_each(|(at, holds)| verdicts[at] = holds);
         let opened = self.opened();
         opened.engine.counters.beside.add(Task::Aggregates, sums.len());
         opened.engine.counters.beside.add(Task::Seals, seals);
         opened.engine.counters.beside.add(Task::Tosses, tosses);
+        self.sorted.give(sorted.recycled());
         verdicts
     }
 
     fn hash_many(&self, messages: &[&[u8]]) -> Vec<Digest> {
-        let long = messages.iter().filter(|message| message.len() > MESSAGE_MAX).count();
-        let device = |opened: &Opened| opened.try_hash_many(messages);
-        let (digests, by_device) = self.serve(device, || self.cpu.digests(&[], messages));
-        self.book(Task::Hashes, messages.len(), long, by_device);
-        digests
+        let long = messages.iter().filter(|message| is_long(&[], message)).count();
+        let answer = self.ask(|opened| opened.try_hash_many(messages));
+        self.book(Task::Hashes, messages.len(), long, answer.is_some());
+        answer.unwrap_or_else(|| self.cpu.digests(messages))
     }
 
     fn merkle_root(&self, items: &[&[u8]]) -> Digest {
-        // A leaf has a byte before the item.
-        let long = items.iter().filter(|item| item.len() >= MESSAGE_MAX).count();
-        let device = |opened: &Opened| opened.try_merkle_root(items);
-        let (root, by_device) = self.serve(device, || self.cpu.root(items));
-        self.book(Task::Merkle, items.len(), long, by_device);
-        root
+        let long = items.iter().filter(|item| is_long(LEAF, item)).count();
+        let answer = self.ask(|opened| opened.try_merkle_root(items));
+        self.book(Task::Merkle, items.len(), long, answer.is_some());
+        answer.unwrap_or_else(|| self.cpu.root(items))
     }
 
     fn search(&self, puzzle: &Puzzle, nonces: Range<u64>) -> Option<Seal> {
-        let device = |opened: &Opened| opened.try_search(puzzle, nonces.clone());
-        let cpu = || self.cpu.solution(puzzle, nonces.clone());
-        let (found, by_device) = self.serve(device, cpu);
+        let answer = self.ask(|opened| opened.try_search(puzzle, nonces.clone()));
+        let by_device = answer.is_some();
+        let found = answer.unwrap_or_else(|| self.cpu.solution(puzzle, nonces.clone()));
         self.book(Task::Nonces, tried(&nonces, found.as_ref()), 0, by_device);
         found
     }
@@ -270,10 +270,9 @@ impl Accelerator for Gpu {
             self.book(Task::Signing, items.len(), items.len(), false);
             return self.cpu.signed(items);
         }
-        let device = |opened: &Opened| opened.try_sign_many(items);
-        let (signatures, by_device) = self.serve(device, || self.cpu.signed(items));
-        self.book(Task::Signing, items.len(), 0, by_device);
-        signatures
+        let answer = self.ask(|opened| opened.try_sign_many(items));
+        self.book(Task::Signing, items.len(), 0, answer.is_some());
+        answer.unwrap_or_else(|| self.cpu.signed(items))
     }
 
     fn gathers_signing(&self) -> bool {

@@ -102,6 +102,11 @@ impl Adapter {
 }
 
 /// All adapters, the most promising first; none where there is no driver.
+///
+/// On a machine without a desktop, Mesa writes "XDG_RUNTIME_DIR is invalid or not set" to standard error meanwhile:
+/// its layer that sorts devices looks for a Wayland display as soon as the extension for one is enabled, which
+/// wgpu does wherever it is there, and does not allow to be taken back. It means nothing; `NODEVICE_SELECT=1` in
+/// the environment leaves the layer out.
 pub fn adapters() -> Vec<Adapter> {
     let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();

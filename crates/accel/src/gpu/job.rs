@@ -1,6 +1,6 @@
 //! What a program is made of, and what is asked of it.
 
-use super::error::Error;
+use super::{error::Error, ring::Lists};
 
 /// The words of parameters that one pass can have.
 pub const PARAMS_MAX: usize = 64;
@@ -114,23 +114,18 @@ pub struct Inputs {
     /// All of it; none while pieces of it are lent.
     view: Option<wgpu::BufferViewMut>,
     bytes: u64,
-    /// Where each buffer's bytes begin and end; empty for those that are no input.
-    places: Vec<(usize, usize)>,
+    lists: Lists,
     failure: Option<Error>,
 }
 
 impl Inputs {
-    pub(super) fn new(
-        staging: &wgpu::Buffer,
-        bytes: u64,
-        places: Vec<(usize, usize)>,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(staging: &wgpu::Buffer, bytes: u64, lists: Lists) -> Result<Self, Error> {
         let view = Some(map(staging, 0, bytes as usize)?);
-        Ok(Self { staging: staging.clone(), view, bytes, places, failure: None })
+        Ok(Self { staging: staging.clone(), view, bytes, lists, failure: None })
     }
     /// The bytes of buffer number `buffer`, an [`Input`](Role::Input), to write to.
     pub fn of(&mut self, buffer: usize) -> wgpu::WriteOnly<'_, [u8]> {
-        let (begin, end) = self.places[buffer];
+        let (begin, end) = self.lists.places[buffer];
         self.all().slice(begin..end)
     }
     /// All bytes, parameters first.
@@ -142,24 +137,29 @@ impl Inputs {
     /// not empty and overlaps no other. Where the device has failed, nothing is written any more.
     pub fn pieces(
         &mut self,
-        pieces: impl Iterator<Item = (usize, usize, usize)>,
-        write: impl FnOnce(Vec<wgpu::BufferViewMut>),
+        mut pieces: impl Iterator<Item = (usize, usize, usize)>,
+        write: impl FnOnce(&mut [wgpu::BufferViewMut]),
     ) {
         self.view = None;
-        let lend = |(buffer, at, end)| {
-            let (begin, _): (usize, usize) = self.places[buffer];
-            map(&self.staging, begin + at, begin + end)
-        };
-        let lent: Result<Vec<_>, Error> = pieces.map(lend).collect();
-        let written = lent.map(write);
-        match written.and_then(|()| map(&self.staging, 0, self.bytes as usize)) {
+        let Lists { places, pieces: lent, .. } = &mut self.lists;
+        let staging = &self.staging;
+        let mapped = pieces.try_for_each(|(buffer, at, end)| {
+            let begin = places[buffer].0;
+            lent.push(map(staging, begin + at, begin + end)?);
+            Ok(())
+        });
+        if mapped.is_ok() {
+            write(lent);
+        }
+        lent.clear();
+        match mapped.and_then(|()| map(staging, 0, self.bytes as usize)) {
             Ok(view) => self.view = Some(view),
             Err(error) => self.failure = Some(error),
         }
     }
     /// Ends the writing.
-    pub(super) fn done(self) -> Result<(), Error> {
-        self.failure.map_or(Ok(()), Err)
+    pub(super) fn done(self) -> Result<Lists, Error> {
+        self.failure.map_or(Ok(self.lists), Err)
     }
 }
 

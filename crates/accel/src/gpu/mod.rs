@@ -18,9 +18,14 @@
 //!   to pass. From binding 1 on stand the buffers of the [`Spec`], whose [`Role`] says who writes them. They
 //!   are made with the program, for the [`Room`] that it asks for; when a batch needs more they grow to the next
 //!   power of two, and never shrink. So a batch within that room, or no larger than those before it, makes no
-//!   buffer ([`Stats::buffers`] counts them); the lists that describe it to the driver are made for each. Device
-//!   buffers exist once a program, as the queue runs one submission after another; what host and device share
-//!   exists [`IN_FLIGHT`] times, and each grows by itself.
+//!   buffer ([`Stats::buffers`] counts them). Device buffers exist once a program, as the queue runs one submission
+//!   after another; what host and device share exists [`IN_FLIGHT`] times, and each grows by itself.
+//! - **Lists.** Work is packed straight into staging. The lists that describe a batch stand with its slot, those
+//!   that a caller sorts its items into are kept from call to call up to a bound that has a name, and both are used
+//!   again. So a call makes the list that it hands back; a batch, what wgpu makes of it, about a hundred
+//!   allocations with the boxes of two callbacks and the record they share; a pass more, two of wgpu's. None of
+//!   them grows with the number of items: `tests/allocations.rs` counts. What the CPU checks again is allocated as
+//!   [`Cpu`](crate::Cpu) says, and a key that gets a table, or a device that fails, may take what it needs.
 //! - **Passes.** A [`Job`] is a list of dispatches in one submission, each of one kernel with its own
 //!   parameters; a pass sees what those before it wrote. A whole Merkle tree is one job.
 //! - **Kernels** get a grid of two dimensions, whole workgroups: invocation `id.x + id.y * groups.x *

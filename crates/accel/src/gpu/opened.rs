@@ -18,16 +18,18 @@ use super::{
     error::Error,
     nonces::Searcher,
     selftest,
-    sha256::{Hasher, MESSAGE_MAX},
+    sha256::{Hasher, is_long},
 };
 use crate::{
+    claims::Sorted,
     cpu::Cpu,
     ed25519::Item,
+    scratch::Shelf,
     sha256::{Scan, Sha256},
 };
 
 /// What a leaf's item is hashed behind.
-const LEAF: &[u8] = &[0];
+pub(super) const LEAF: &[u8] = &[0];
 /// One answer in so many is computed on the CPU as well. Every rejection is, too.
 const RECHECK: u64 = 256;
 /// The most nonces that a search is checked by, out of as many times more.
@@ -47,6 +49,10 @@ pub struct Opened {
     wrong: OnceLock<Error>,
     /// Merkle roots so far, of which one in so many is computed again.
     roots: AtomicU64,
+    /// Leaves, and tops of subtrees.
+    levels: Shelf<Vec<Digest>>,
+    /// Signatures that the CPU checks again.
+    again: Shelf<Sorted<'static>>,
     /// Makes signatures, once that was asked for.
     pen: Mutex<Option<Arc<Signatures>>>,
     /// Since when.
@@ -94,6 +100,8 @@ impl Opened {
             sha: Sha256::detect(),
             wrong: OnceLock::new(),
             roots: AtomicU64::new(0),
+            levels: Shelf::default(),
+            again: Shelf::default(),
             pen: Mutex::default(),
             since: Instant::now(),
             pause,
@@ -124,7 +132,8 @@ impl Opened {
     /// # Errors
     /// When it gives no answer, or a wrong one.
     pub fn try_hash_many(&self, messages: &[&[u8]]) -> Result<Vec<Digest>, Error> {
-        let digests = self.digests(&[], messages)?;
+        let mut digests = vec![Digest::default(); messages.len()];
+        self.digests(&[], messages, &mut digests)?;
         // Every 256th, counting the digests of all calls.
         let first = self.turn(messages.len()).wrapping_neg() % RECHECK;
         for at in (first as usize..messages.len()).step_by(RECHECK as usize) {
@@ -138,13 +147,16 @@ impl Opened {
     /// # Errors
     /// When it gives no answer, or a wrong one.
     pub fn try_merkle_root(&self, items: &[&[u8]]) -> Result<Digest, Error> {
-        let mut tops = if items.iter().all(|item| item.len() < MESSAGE_MAX) {
-            self.ready()?;
-            self.hasher.tops(self.cpu.workers(), LEAF, items)?
+        let mut tops = self.levels.take();
+        if items.iter().any(|item| is_long(LEAF, item)) {
+            tops.resize(items.len(), Digest::default());
+            self.digests(LEAF, items, &mut tops)?;
         } else {
-            self.digests(LEAF, items)?
-        };
+            self.ready()?;
+            self.hasher.tops(self.cpu.workers(), LEAF, items, &mut tops)?;
+        }
         let root = merkle::bind(items.len(), self.sha.top(&mut tops));
+        self.levels.give(tops);
         self.turn(items.len());
         if self.roots.fetch_add(1, Relaxed).is_multiple_of(RECHECK) {
             self.recheck(root == self.cpu.root(items), "a Merkle root")?;
@@ -175,25 +187,33 @@ impl Opened {
         Ok(found)
     }
 
-    /// One verdict a signature, by the device or not at all.
+    /// `verdicts[i]` becomes whether `items[i]` holds, by the device or not at all.
     ///
     /// # Errors
     /// When it gives no answer, or a wrong one.
-    pub fn try_signatures(&self, items: &[Item]) -> Result<Vec<bool>, Error> {
+    pub fn try_signatures(&self, items: &[Item], verdicts: &mut [bool]) -> Result<(), Error> {
         self.ready()?;
-        let verdicts = self.verifier.check(items).map_err(|error| match error {
+        self.verifier.check(items, verdicts).map_err(|error| match error {
             Error::Wrong(what) => self.wrong(what),
             other => other,
         })?;
         // All that it rejects, and every 256th of all.
         let before = self.turn(items.len());
-        let chosen = |at: usize| !verdicts[at] || (before + at as u64).is_multiple_of(RECHECK);
-        let again: Vec<_> = (0..items.len()).filter(|&at| chosen(at)).collect();
-        let of_them: Vec<_> = again.iter().map(|&at| items[at]).collect();
-        for (at, right) in again.into_iter().zip(self.cpu.signatures(&of_them)) {
-            self.recheck(verdicts[at] == right, "a signature's verdict")?;
+        let mut again = self.again.take().recycled();
+        for (at, item) in items.iter().enumerate() {
+            if !verdicts[at] || (before + at as u64).is_multiple_of(RECHECK) {
+                again.places.push(at);
+                again.items.push(*item);
+            }
         }
-        Ok(verdicts)
+        let mut checked = Ok(());
+        self.cpu.signatures(&again.items, |i, right| {
+            if checked.is_ok() {
+                checked = self.recheck(verdicts[again.places[i]] == right, "a signature's verdict");
+            }
+        });
+        self.again.give(again.recycled());
+        checked
     }
 
     /// Each statement signed by the signer beside it, by the device or not at all. The first call compiles, if
@@ -207,7 +227,8 @@ impl Opened {
     pub fn try_sign_many(&self, items: &[(&Signer, &[u8])]) -> Result<Vec<Signature>, Error> {
         self.ready()?;
         let pen = self.pen()?;
-        let signatures = pen.sign_many(items)?;
+        let mut signatures = vec![Signature::default(); items.len()];
+        pen.sign_many(items, &mut signatures)?;
         let first = self.turn(items.len()).wrapping_neg() % RECHECK;
         for at in (first as usize..items.len()).step_by(RECHECK as usize) {
             let (signer, statement) = items[at];
@@ -233,8 +254,9 @@ impl Opened {
         }
         let made = Arc::new(Signatures::new(&self.engine, Some(self.limbs()))?);
         for (signer, statement, signature) in selftest::signatures() {
-            let right = made.sign_many(&[(&signer, &statement)])? == [signature];
-            self.recheck(right, "self-test: a signature made")?;
+            let mut signed = [Signature::default()];
+            made.sign_many(&[(&signer, &statement)], &mut signed)?;
+            self.recheck(signed == [signature], "self-test: a signature made")?;
         }
         *pen = Some(made.clone());
         Ok(made)
@@ -267,27 +289,21 @@ impl Opened {
         Ok(())
     }
 
-    /// SHA-256 of each message behind `prefix`.
-    fn digests(&self, prefix: &'static [u8], messages: &[&[u8]]) -> Result<Vec<Digest>, Error> {
+    /// `digests[i]` becomes SHA-256 of `prefix ‖ messages[i]`; long ones are the CPU's.
+    fn digests(
+        &self,
+        prefix: &'static [u8],
+        messages: &[&[u8]],
+        digests: &mut [Digest],
+    ) -> Result<(), Error> {
         self.ready()?;
-        let mut digests = vec![Digest::default(); messages.len()];
-        let is_long = |message: &[u8]| prefix.len() + message.len() > MESSAGE_MAX;
-        if !messages.iter().any(|message| is_long(message)) {
-            self.hasher.hash_many(self.cpu.workers(), prefix, messages, &mut digests)?;
-            return Ok(digests);
-        }
-        let short: Vec<_> = messages.iter().copied().filter(|message| !is_long(message)).collect();
-        let mut of_short = vec![Digest::default(); short.len()];
-        self.hasher.hash_many(self.cpu.workers(), prefix, &short, &mut of_short)?;
-        let mut of_short = of_short.into_iter();
-        for (message, digest) in messages.iter().zip(&mut digests) {
-            if is_long(message) {
+        self.hasher.hash_many(self.cpu.workers(), prefix, messages, digests)?;
+        for (message, digest) in messages.iter().zip(digests) {
+            if is_long(prefix, message) {
                 self.sha.hash_many(prefix, &[message], std::slice::from_mut(digest));
-            } else {
-                *digest = of_short.next().expect("a digest for each short message");
             }
         }
-        Ok(digests)
+        Ok(())
     }
 
     /// Counts the items of a call that the device answered; how many it had answered before.
@@ -339,6 +355,8 @@ mod tests {
         assert!(again.verifier.known_keys().contains(&signer.public()));
         assert!(locked(&again.pen).is_some(), "what signed before is ready to sign");
         let item = Item { by: signer.public(), statement: b"x", signature: signer.sign(b"x") };
-        assert_eq!(again.try_signatures(&[item]), Ok(vec![true]));
+        let mut verdicts = [false];
+        again.try_signatures(&[item], &mut verdicts).unwrap();
+        assert_eq!(verdicts, [true]);
     }
 }

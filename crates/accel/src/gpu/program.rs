@@ -10,7 +10,7 @@ use super::{
     engine::{Engine, locked},
     error::Error,
     job::{Inputs, Job, Kernel, PARAMS_MAX, PASSES_MAX, Pass, Region, Role, Spec},
-    ring::{CLOCK_BYTES, Flight, Lent, Ring, Slot, Ticket},
+    ring::{CLOCK_BYTES, Flight, Lent, Lists, Ring, Slot, Ticket},
 };
 
 /// Bytes from the parameters of one pass to those of the next: what every adapter accepts as the
@@ -109,7 +109,7 @@ impl Program {
             spec.buffers.iter().zip(room).map(|((name, _), size)| storage(engine, name, size));
         let buffers: Vec<_> = buffers.collect();
         let group = group(engine, &layout, &params, &buffers);
-        let (_, up) = places(spec.buffers, &sizes, SLOT_PASSES);
+        let up = Lists { sizes, ..Lists::default() }.place(spec.buffers, SLOT_PASSES);
         Self {
             engine: engine.clone(),
             name: spec.name,
@@ -174,20 +174,23 @@ impl Program {
         assert_eq!(job.sizes.len(), self.buffers.len(), "a size for each buffer");
         assert!(job.passes.len() <= PASSES_MAX, "at most {PASSES_MAX} passes");
         self.engine.check()?;
-        let sizes: Vec<u64> = job.sizes.iter().map(|size| size.next_multiple_of(4)).collect();
-        let (places, up) = places(&self.buffers, &sizes, job.passes.len());
+        let mut lists = std::mem::take(&mut room.slot().lists);
+        lists.sizes.clear();
+        lists.sizes.extend(job.sizes.iter().map(|size| size.next_multiple_of(4)));
+        let up = lists.place(&self.buffers, job.passes.len());
         let down = job.wanted.iter().map(|region| region.bytes).sum::<u64>();
         room.slot().fit(&self.engine, up, CLOCK_BYTES + down);
-        write(room.slot(), job.passes, places.clone(), up, fill)?;
+        let lists = write(room.slot(), job.passes, lists, up, fill)?;
 
         let mut on_device = locked(&self.on_device);
-        for (buffer, size) in sizes.iter().enumerate() {
+        for (buffer, size) in lists.sizes.iter().enumerate() {
             if self.buffers[buffer].1 != Role::Table {
                 self.grow(&mut on_device, buffer, *size, false)?;
             }
         }
         let flight = Flight::new(self.engine.clone());
-        let commands = self.record(&on_device, room.slot(), job, &places, &flight);
+        let commands = self.record(&on_device, room.slot(), job, &lists.places, &flight);
+        room.slot().lists = lists;
         flight.board(room);
         let submission = self.engine.queue.submit([commands]);
         drop(on_device);
@@ -280,30 +283,32 @@ impl Program {
     }
 }
 
-/// Where in the staging buffer each input stands, behind the parameters, and where they end.
-fn places(buffers: &[(&str, Role)], sizes: &[u64], passes: usize) -> (Vec<(usize, usize)>, u64) {
-    let mut end = passes as u64 * PARAMS_STRIDE;
-    let mut places = Vec::with_capacity(sizes.len());
-    for ((_, role), size) in buffers.iter().zip(sizes) {
-        // Where pieces of a buffer may be mapped by themselves.
-        let begin = end.next_multiple_of(wgpu::MAP_ALIGNMENT);
-        if *role == Role::Input {
-            end = begin + size;
+impl Lists {
+    /// Finds each input its place in the staging buffer, behind the parameters; where they end.
+    fn place(&mut self, buffers: &[(&str, Role)], passes: usize) -> u64 {
+        let mut end = passes as u64 * PARAMS_STRIDE;
+        self.places.clear();
+        for ((_, role), size) in buffers.iter().zip(&self.sizes) {
+            // Where pieces of a buffer may be mapped by themselves.
+            let begin = end.next_multiple_of(wgpu::MAP_ALIGNMENT);
+            if *role == Role::Input {
+                end = begin + size;
+            }
+            self.places.push((begin as usize, end.max(begin) as usize));
         }
-        places.push((begin as usize, end.max(begin) as usize));
+        end.next_multiple_of(4)
     }
-    (places, end.next_multiple_of(4))
 }
 
 /// Writes a batch's parameters and input into a slot, and hands its staging buffer to the device.
 fn write(
     slot: &Slot,
     passes: &[Pass],
-    places: Vec<(usize, usize)>,
+    lists: Lists,
     up: u64,
     fill: impl FnOnce(&mut Inputs),
-) -> Result<(), Error> {
-    let mut inputs = Inputs::new(&slot.staging, up.max(PARAMS_STRIDE), places)?;
+) -> Result<Lists, Error> {
+    let mut inputs = Inputs::new(&slot.staging, up.max(PARAMS_STRIDE), lists)?;
     for (i, pass) in passes.iter().enumerate() {
         assert!(pass.params.len() <= PARAMS_MAX, "at most {PARAMS_MAX} words of parameters");
         let mut words = [0; PARAMS_MAX];
@@ -313,9 +318,9 @@ fn write(
         inputs.all().slice(place).copy_from_slice(bytemuck::cast_slice(&words));
     }
     fill(&mut inputs);
-    inputs.done()?;
+    let lists = inputs.done()?;
     slot.staging.unmap();
-    Ok(())
+    Ok(lists)
 }
 
 fn pipeline(

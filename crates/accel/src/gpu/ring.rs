@@ -33,6 +33,18 @@ pub(super) struct Slot {
     pub readback: wgpu::Buffer,
     pub readback_is_mapped: bool,
     pub clock: Option<Clock>,
+    pub lists: Lists,
+}
+
+/// The lists that describe a batch: as long as a program has buffers, or the CPU threads.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    /// The bytes of each buffer.
+    pub sizes: Vec<u64>,
+    /// Where in staging each buffer's bytes begin and end; empty for those that are no input.
+    pub places: Vec<(usize, usize)>,
+    /// Pieces of staging that several threads write.
+    pub pieces: Vec<wgpu::BufferViewMut>,
 }
 
 /// When a batch's kernels began and ended.
@@ -62,6 +74,7 @@ impl Slot {
             readback: readback(engine, down.next_power_of_two()),
             readback_is_mapped: false,
             clock,
+            lists: Lists::default(),
         }
     }
     /// Makes room for a batch: buffers grow to powers of two and never shrink.

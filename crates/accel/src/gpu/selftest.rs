@@ -47,7 +47,9 @@ pub(super) fn run(gpu: &Opened) -> Result<(), Error> {
     let keys: Vec<_> = signers[..SIGNERS / 2].iter().map(Signer::public).collect();
     gpu.try_expect_keys(&keys)?;
     let claims = hostile(&signers);
-    let verdicts = gpu.try_signatures(&items(&claims))?;
+    let items = items(&claims);
+    let mut verdicts = vec![false; items.len()];
+    gpu.try_signatures(&items, &mut verdicts)?;
     if let Some(at) = Reference.check(&claims).iter().zip(&verdicts).position(|(a, b)| a != b) {
         return wrong(format!("the verdict on {:?}", claims[at]));
     }

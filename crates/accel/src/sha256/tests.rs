@@ -48,6 +48,20 @@ fn lengths_that_meet_in_any_numbers() {
     }
 }
 
+/// Few of any length in a window: those that find no company wait for it, until there are too many of them.
+#[test]
+fn more_messages_than_a_window_of_few_and_of_many_lengths() {
+    let bytes: Vec<u8> = (0..20_000).map(|i| (i % 241) as u8).collect();
+    for lengths in [1, 3, 40, 200, 300] {
+        let message = |i: usize| bytes[i..i + 64 * (i * 7 % lengths) + i % 50].to_vec();
+        let messages: Vec<_> = (0..700).map(message).collect();
+        let want: Vec<_> = messages.iter().map(|m| merkle::leaf(m)).collect();
+        for way in ways() {
+            assert_eq!(hash_all(way, &[0], &messages), want, "{lengths} lengths by {way:?}");
+        }
+    }
+}
+
 #[test]
 fn the_standards_examples() {
     let want = [

@@ -12,6 +12,10 @@ use super::{
     wide::{self, Avx512},
 };
 
+/// Messages that AVX-512 leaves and the SHA instructions take together: several times as many as go abreast.
+#[cfg(target_arch = "x86_64")]
+const TOGETHER: usize = 32;
+
 /// A way to compute SHA-256.
 #[derive(Clone, Copy, Debug)]
 pub enum Way {
@@ -54,11 +58,11 @@ impl Way {
         match self {
             #[cfg(target_arch = "x86_64")]
             Self::Wide(wide, ni) if messages.len() >= wide::LANES => {
-                let left = wide.hash_many(prefix, messages, out);
-                let messages: Vec<_> = left.iter().map(|&at| messages[at]).collect();
-                let mut digests = vec![Digest::default(); left.len()];
-                Self::without_wide(ni).hash_many(prefix, &messages, &mut digests);
-                left.into_iter().zip(digests).for_each(|(at, digest)| out[at] = digest);
+                wide.hash_many(prefix, messages, out, |left, out| {
+                    left.chunks(TOGETHER).for_each(|left| {
+                        Self::without_wide(ni).hash_some(prefix, messages, left, out);
+                    });
+                });
             }
             #[cfg(target_arch = "x86_64")]
             Self::Wide(_, ni) => Self::without_wide(ni).hash_many(prefix, messages, out),
@@ -73,6 +77,22 @@ impl Way {
                     .for_each(|(out, message)| *out = sha256_of(&[prefix, message]));
             }
         }
+    }
+    /// As [`hash_many`](Self::hash_many), of those messages alone that stand at these places, at most
+    /// [`TOGETHER`].
+    #[cfg(target_arch = "x86_64")]
+    fn hash_some(
+        self,
+        prefix: &'static [u8],
+        messages: &[&[u8]],
+        places: &[wide::Placed],
+        out: &mut [Digest],
+    ) {
+        let (mut some, mut digests) = ([&[][..]; TOGETHER], [Digest::default(); TOGETHER]);
+        some.iter_mut().zip(places).for_each(|(one, &(_, at))| *one = messages[at]);
+        let count = places.len();
+        self.hash_many(prefix, &some[..count], &mut digests[..count]);
+        places.iter().zip(digests).for_each(|(&(_, at), digest)| out[at] = digest);
     }
     /// `level[i]` becomes SHA-256 of `level[2i] ‖ level[2i + 1]`, for each `i` below `pairs`.
     pub fn nodes(self, level: &mut [Digest], pairs: usize) {

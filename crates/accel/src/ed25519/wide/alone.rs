@@ -3,11 +3,13 @@
 use super::{
     field::LANES,
     point::{Addend, Addends, Cached, Points},
-    sum::Digits,
+    sum::{Digits, columns},
 };
 
 /// Bits of a digit.
 const WIDTH: usize = 4;
+/// Digits of a scalar.
+const COLUMNS: usize = columns(WIDTH);
 /// The multiples that a digit chooses from: 1 to 8, or their negatives.
 pub const MULTIPLES: usize = 1 << (WIDTH - 1);
 
@@ -30,7 +32,9 @@ pub fn hold(questions: &[Question; LANES], base: &[Addend; MULTIPLES]) -> u8 {
         let Question { key, r, k, s } = questions[l];
         (keys[l], rs[l], ks[l], ss[l]) = (key, r, k, s);
     }
-    let (ks, ss) = (Digits::of(&ks, WIDTH), Digits::of(&ss, WIDTH));
+    let mut digits = [[0; COLUMNS * LANES]; 2];
+    let [of_ks, of_ss] = &mut digits;
+    let (ks, ss) = (Digits::of(&ks, WIDTH, of_ks), Digits::of(&ss, WIDTH, of_ss));
     let multiples = multiples(&Addends::gather(keys, 0));
     let mut sum = Points::neutral();
     for column in (0..ks.columns()).rev() {

@@ -29,7 +29,7 @@ mod sum;
 #[cfg(test)]
 mod tests;
 
-use std::array;
+use std::{array, mem};
 
 use curve25519_dalek::{EdwardsPoint, Scalar, constants::ED25519_BASEPOINT_POINT};
 
@@ -43,6 +43,7 @@ use super::{
     Item,
     batch::{Curve, Single},
 };
+use crate::scratch::recycled;
 
 /// Proof that this processor has the instructions used here.
 #[derive(Clone, Copy, Debug)]
@@ -58,9 +59,9 @@ impl Ifma {
         // SAFETY: `self` proves that the processor has the features which `decompress` enables.
         unsafe { point::decompress(encodings) }
     }
-    fn vanishes(self, scalars: &[[u8; 32]], points: &[&Addend]) -> bool {
+    fn vanishes(self, scalars: &[[u8; 32]], points: &[&Addend], room: &mut sum::Room) -> bool {
         // SAFETY: `self` proves that the processor has the features which `vanishes` enables.
-        unsafe { sum::vanishes(scalars, points) }
+        unsafe { sum::vanishes(scalars, points, room) }
     }
     fn hash(self, messages: &[Message; LANES], blocks: usize) -> [[u8; 64]; LANES] {
         // SAFETY: `self` proves that the processor has the features which `hash` enables.
@@ -96,26 +97,27 @@ impl Wide {
 
 impl Curve for Wide {
     type Point = Addend;
+    type Room = Room;
     const ALONE: usize = 24;
     const ALONE_AFTER: usize = 64;
 
-    fn decompress(&self, encodings: &[[u8; 32]]) -> Vec<Option<Addend>> {
-        let mut points = Vec::with_capacity(encodings.len());
+    fn decompress(&self, encodings: &[[u8; 32]], points: &mut Vec<Option<Addend>>) {
         for eight in encodings.chunks(LANES) {
             let mut lanes = [[0; 32]; LANES];
             lanes[..eight.len()].copy_from_slice(eight);
             let (all, valid) = self.ifma.decompress(&lanes);
             points.extend((0..eight.len()).map(|l| (valid >> l & 1 == 1).then_some(all[l])));
         }
-        points
     }
 
-    fn challenges(&self, items: &[&Item]) -> Vec<Scalar> {
+    fn challenges(&self, items: &[&Item], room: &mut Room, challenges: &mut Vec<Scalar>) {
         // Those of one length in blocks together, eight at a time.
         let blocks = |at: usize| sha512::blocks(items[at].statement.len());
-        let mut order: Vec<_> = (0..items.len()).map(|at| (blocks(at), at)).collect();
+        let order = &mut room.order;
+        order.clear();
+        order.extend((0..items.len()).map(|at| (blocks(at), at)));
         order.sort_unstable();
-        let mut challenges = vec![Scalar::ZERO; items.len()];
+        challenges.resize(items.len(), Scalar::ZERO);
         for alike in order.chunk_by(|a, b| a.0 == b.0) {
             for eight in alike.chunks(LANES) {
                 // The last of few stands in the lanes that are left over.
@@ -132,26 +134,51 @@ impl Curve for Wide {
                 }
             }
         }
-        challenges
     }
 
-    fn vanishes(&self, of_base: Scalar, scalars: &[Scalar], points: &[&Addend]) -> bool {
-        let scalars: Vec<_> = scalars.iter().chain([&of_base]).map(Scalar::to_bytes).collect();
-        let points = [points, &[&self.base[0]]].concat();
-        self.ifma.vanishes(&scalars, &points)
+    fn vanishes(
+        &self,
+        of_base: Scalar,
+        scalars: &[Scalar],
+        points: &[&Addend],
+        room: &mut Room,
+    ) -> bool {
+        room.scalars.clear();
+        room.scalars.extend(scalars.iter().chain([&of_base]).map(Scalar::to_bytes));
+        let mut all: Vec<&Addend> = recycled(mem::take(&mut room.points));
+        all.extend(points);
+        all.push(&self.base[0]);
+        let vanishes = self.ifma.vanishes(&room.scalars, &all, &mut room.sum);
+        room.points = recycled(all);
+        vanishes
     }
 
-    fn each(&self, signatures: &[Single<Addend>]) -> Vec<bool> {
-        let mut verdicts = Vec::with_capacity(signatures.len());
-        for eight in signatures.chunks(LANES) {
-            // The last of few stands in the lanes that are left over.
+    fn each<'p>(
+        &self,
+        mut signatures: impl ExactSizeIterator<Item = Single<'p, Addend>>,
+        mut tell: impl FnMut(bool),
+    ) {
+        while let Some(first) = signatures.next() {
+            // The first of few stands in the lanes that are left over.
+            let mut eight = [first; LANES];
+            let count = 1 + signatures.len().min(LANES - 1);
+            eight[1..count].fill_with(|| signatures.next().unwrap_or(first));
             let question = |l: usize| {
-                let Single { key, r, k, s } = &eight[l.min(eight.len() - 1)];
+                let Single { key, r, k, s } = eight[l];
                 Question { key, r, k: k.to_bytes(), s: s.to_bytes() }
             };
             let hold = self.ifma.hold(&array::from_fn(question), &self.base);
-            verdicts.extend((0..eight.len()).map(|l| hold >> l & 1 == 1));
+            (0..count).for_each(|l| tell(hold >> l & 1 == 1));
         }
-        verdicts
     }
+}
+
+/// What a batch is worked out in.
+#[derive(Debug, Default)]
+pub struct Room {
+    /// Items by their length in blocks.
+    order: Vec<(usize, usize)>,
+    scalars: Vec<[u8; 32]>,
+    points: Vec<&'static Addend>,
+    sum: sum::Room,
 }

@@ -4,6 +4,8 @@
 //! fall into one bucket, and what a column adds up to is Σ d · bucket(d). Eight buckets are filled
 //! abreast, those of about the same number of points together; eight columns are added up abreast.
 
+use std::cmp::Reverse;
+
 use super::{
     field::{LANES, LIMBS},
     point::{Addend, Addends, Points, Stored},
@@ -15,22 +17,26 @@ const SCALAR_BITS: usize = 253;
 /// Whether 8 · Σ `scalars[i]` · `points[i]` is the neutral point. Scalars are little-endian and below
 /// 2²⁵³.
 #[target_feature(enable = "avx512f,avx512ifma")]
-pub fn vanishes(scalars: &[[u8; 32]], points: &[&Addend]) -> bool {
+pub fn vanishes(scalars: &[[u8; 32]], points: &[&Addend], room: &mut Room) -> bool {
     assert_eq!(scalars.len(), points.len());
-    let digits = Digits::of(scalars, width(scalars.len()));
-    let mut buckets = vec![[[[0; LANES]; LIMBS]; 4]; digits.half()];
+    let width = width(scalars.len());
+    let Room { digits, buckets, lists } = room;
+    digits.resize(columns(width) * scalars.len(), 0);
+    let digits = Digits::of(scalars, width, digits);
+    buckets.resize(digits.half(), [[[0; LANES]; LIMBS]; 4]);
     let mut sum = Points::neutral();
     for first in (0..digits.columns).step_by(LANES).rev() {
         for _ in 0..LANES * digits.width {
             sum = sum.doubled();
         }
-        for bucket in &mut buckets {
+        for bucket in &mut *buckets {
             Points::neutral().store(bucket);
         }
         for column in first..digits.columns.min(first + LANES) {
-            fill(digits.column(column), points, &mut buckets, column - first);
+            lists.sort(digits.column(column), buckets.len());
+            fill(lists, points, buckets, column - first);
         }
-        sum = sum.plus_cached(&weighed(&buckets).cached());
+        sum = sum.plus_cached(&weighed(buckets).cached());
     }
     // Lane l stands for 2^(l · width) times itself. Neighbours are added up until one is left.
     let mut shift = digits.width;
@@ -45,8 +51,16 @@ pub fn vanishes(scalars: &[[u8; 32]], points: &[&Addend]) -> bool {
     sum.doubled().doubled().doubled().are_neutral() & 1 == 1
 }
 
+/// What a sum is worked out in: at most as large as one over a batch needs.
+#[derive(Debug, Default)]
+pub struct Room {
+    digits: Vec<i16>,
+    buckets: Vec<Stored>,
+    lists: Lists,
+}
+
 /// The digits that `width` bits each make of a scalar; the last has room for a carry.
-const fn columns(width: usize) -> usize {
+pub const fn columns(width: usize) -> usize {
     SCALAR_BITS / width + 1
 }
 
@@ -58,21 +72,21 @@ fn width(scalars: usize) -> usize {
 }
 
 /// Scalars in signed digits.
-pub struct Digits {
+pub struct Digits<'d> {
     /// Bits of a digit.
     width: usize,
     columns: usize,
     /// Scalars.
     count: usize,
     /// Column by column, lowest first; each between −2^(width − 1) and 2^(width − 1).
-    digits: Vec<i16>,
+    digits: &'d [i16],
 }
 
-impl Digits {
-    /// `scalars`, little-endian and below 2²⁵³, in digits of `width` bits.
-    pub fn of(scalars: &[[u8; 32]], width: usize) -> Self {
+impl<'d> Digits<'d> {
+    /// `scalars`, little-endian and below 2²⁵³, in digits of `width` bits, for which `digits` has room.
+    pub fn of(scalars: &[[u8; 32]], width: usize, digits: &'d mut [i16]) -> Self {
         let (columns, count) = (columns(width), scalars.len());
-        let mut digits = vec![0; columns * count];
+        assert_eq!(digits.len(), columns * count);
         for (at, scalar) in scalars.iter().enumerate() {
             let mut words = [0; LIMBS];
             for (word, bytes) in words.iter_mut().zip(scalar.as_chunks::<8>().0) {
@@ -107,9 +121,8 @@ impl Digits {
 /// Adds up the points of each bucket of a column: bucket d − 1 in `lane` gets those of digit d, less those
 /// of digit −d.
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn fill(digits: &[i16], points: &[&Addend], buckets: &mut [Stored], lane: usize) {
-    let lists = Lists::of(digits, buckets.len());
-    for eight in lists.by_length().chunks(LANES) {
+fn fill(lists: &Lists, points: &[&Addend], buckets: &mut [Stored], lane: usize) {
+    for eight in lists.by_length.chunks(LANES) {
         let mut lanes = [&[][..]; LANES];
         for l in 0..eight.len() {
             lanes[l] = lists.of_bucket(eight[l]);
@@ -148,49 +161,53 @@ fn weighed(buckets: &[Stored]) -> Points {
 }
 
 /// A point in a bucket.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     point: u32,
     negative: bool,
 }
 
-/// Which points fall into which bucket.
+/// Which points of a column fall into which bucket.
+#[derive(Debug, Default)]
 struct Lists {
     /// Bucket by bucket.
     entries: Vec<Entry>,
     /// Where each bucket's entries end; they begin where those of the one before end.
     ends: Vec<usize>,
+    /// The buckets, those with most points first.
+    by_length: Vec<usize>,
 }
 
 impl Lists {
-    fn of(digits: &[i16], buckets: usize) -> Self {
+    /// Sorts the points of a column with these digits.
+    fn sort(&mut self, digits: &[i16], buckets: usize) {
         let bucket = |digit: i16| (usize::from(digit.unsigned_abs())).checked_sub(1);
-        let mut ends = vec![0; buckets];
+        let Self { entries, ends, .. } = self;
+        ends.clear();
+        ends.resize(buckets, 0);
         for bucket in digits.iter().filter_map(|&digit| bucket(digit)) {
             ends[bucket] += 1;
         }
         // First where each begins; each end moves on as entries are put behind it.
         let mut total = 0;
-        for end in &mut ends {
+        for end in &mut *ends {
             total += std::mem::replace(end, total);
         }
-        let mut entries = vec![Entry::default(); total];
+        entries.resize(total, Entry::default());
         for (&digit, point) in digits.iter().zip(0..) {
             if let Some(bucket) = bucket(digit) {
                 entries[ends[bucket]] = Entry { point, negative: digit < 0 };
                 ends[bucket] += 1;
             }
         }
-        Self { entries, ends }
+        let mut order = std::mem::take(&mut self.by_length);
+        order.clear();
+        order.extend(0..buckets);
+        order.sort_unstable_by_key(|&bucket| (Reverse(self.of_bucket(bucket).len()), bucket));
+        self.by_length = order;
     }
     fn of_bucket(&self, bucket: usize) -> &[Entry] {
         let start = bucket.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.entries[start..self.ends[bucket]]
-    }
-    /// The buckets, those with most points first.
-    fn by_length(&self) -> Vec<usize> {
-        let mut order: Vec<_> = (0..self.ends.len()).collect();
-        order.sort_by_key(|&bucket| std::cmp::Reverse(self.of_bucket(bucket).len()));
-        order
     }
 }

@@ -24,9 +24,12 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{
-    Arc, PoisonError, RwLock, RwLockReadGuard,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    iter,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use byzlab_core::{PublicKey, crypto::verify_ed25519};
@@ -40,6 +43,7 @@ use super::{
 pub use crate::{ed25519::Item, shaders::field::Limbs};
 use crate::{
     gpu::Engine,
+    scratch::{Reuse, Shelf, empty},
     shaders::{WORKGROUP, ed25519 as text},
 };
 
@@ -108,6 +112,23 @@ pub struct Ed25519 {
     tables: RwLock<Tables>,
     /// Counts the calls, to know which tables are in use.
     calls: AtomicU64,
+    lists: Shelf<Lists>,
+}
+
+/// The items of a call by the way they are checked.
+#[derive(Debug, Default)]
+struct Lists {
+    /// Those whose keys have tables.
+    comb: Vec<Entry>,
+    /// The others.
+    any: Vec<Entry>,
+}
+
+impl Reuse for Lists {
+    fn empty(&mut self) {
+        empty(&mut self.comb, PART_MAX);
+        empty(&mut self.any, PART_MAX);
+    }
 }
 
 impl Ed25519 {
@@ -133,7 +154,8 @@ impl Ed25519 {
         let program = Program::new(engine, &spec)?;
         tables::load_base(&Decoder { program: &program, kernel: DECOMPRESS, limbs })?;
         let tables = RwLock::new(Tables::new(limbs, engine.bytes_max()));
-        Ok(Self { program, limbs, tables, calls: AtomicU64::new(0) })
+        let (calls, lists) = Default::default();
+        Ok(Self { program, limbs, tables, calls, lists })
     }
 
     /// How integers modulo p are represented on the device.
@@ -141,19 +163,20 @@ impl Ed25519 {
         self.limbs
     }
 
-    /// One verdict an item, in order: the one that `core`'s `verify_ed25519` gives.
+    /// `verdicts[i]` becomes what `core`'s `verify_ed25519` gives for `items[i]`.
     ///
     /// A key under which many signatures held gets a table, at the expense of one that has not been seen
     /// for longest if there is no room.
     ///
     /// # Errors
     /// When the device has failed, or is late.
-    pub fn check(&self, items: &[Item]) -> Result<Vec<bool>, Error> {
-        let mut verdicts = vec![false; items.len()];
+    pub fn check(&self, items: &[Item], verdicts: &mut [bool]) -> Result<(), Error> {
+        assert_eq!(items.len(), verdicts.len(), "a place for each verdict");
+        let mut lists = self.lists.take();
+        let Lists { comb, any } = &mut lists;
         let call = self.calls.fetch_add(1, Ordering::Relaxed);
         let hot = {
             let tables = self.read_tables();
-            let (mut comb, mut any) = (Vec::new(), Vec::new());
             for (at, item) in items.iter().enumerate() {
                 if item.statement.len() > STATEMENT_MAX {
                     verdicts[at] = verify_ed25519(&item.by, item.statement, &item.signature);
@@ -164,19 +187,19 @@ impl Ed25519 {
                     None => any.push(Entry { at, slot: BASE }),
                 }
             }
-            let mut parts = self.cut(items, &comb, true);
-            parts.extend(self.cut(items, &any, false));
+            let parts = self.cut(items, comb, true).chain(self.cut(items, any, false));
             let start = |room: Lent, part: &Part| self.submit(room, items, part);
             in_turn(&self.program, parts, start, |part, answer| {
-                answer.read(|bytes| part.take(bytes, &mut verdicts))??;
+                answer.read(|bytes| part.take(bytes, verdicts))??;
                 Ok(true)
             })?;
             tables.count(any.iter().filter(|entry| verdicts[entry.at]).map(|e| items[e.at].by))
         };
+        self.lists.give(lists);
         if !hot.is_empty() {
             self.load_keys(&hot)?;
         }
-        Ok(verdicts)
+        Ok(())
     }
 
     /// Makes tables for keys that will be seen often: a committee's. Keys that do not decode get none,
@@ -214,26 +237,31 @@ impl Ed25519 {
     }
 
     /// Cuts entries into parts that fit the device's buffers.
-    fn cut<'a>(&self, items: &[Item], entries: &'a [Entry], comb: bool) -> Vec<Part<'a>> {
+    fn cut<'a>(
+        &self,
+        items: &'a [Item],
+        mut entries: &'a [Entry],
+        comb: bool,
+    ) -> impl Iterator<Item = Part<'a>> + use<'a> {
         let engine = self.program.engine();
         let largest =
             if comb { self.limbs.affine_bytes() } else { 9 * self.limbs.projective_bytes() };
         let count_max = engine.items_max(largest).min(PART_MAX);
         let words_max = engine.bytes_max() as usize / 4;
-        let mut parts = Vec::new();
-        let (mut begin, mut words) = (0, 0);
-        for (end, entry) in entries.iter().enumerate() {
-            let more = items[entry.at].statement.len().div_ceil(4);
-            if end - begin == count_max || words + more > words_max {
-                parts.push(Part { entries: &entries[begin..end], words, comb });
-                (begin, words) = (end, 0);
+        iter::from_fn(move || {
+            let (mut words, mut count) = (0, 0);
+            for entry in entries.iter().take(count_max) {
+                let more = items[entry.at].statement.len().div_ceil(4);
+                if words + more > words_max {
+                    break;
+                }
+                words += more;
+                count += 1;
             }
-            words += more;
-        }
-        if begin < entries.len() {
-            parts.push(Part { entries: &entries[begin..], words, comb });
-        }
-        parts
+            let (these, rest) = entries.split_at(count);
+            entries = rest;
+            (count > 0).then_some(Part { entries: these, words, comb })
+        })
     }
 
     fn submit(&self, room: Lent, items: &[Item], part: &Part) -> Result<Ticket, Error> {
@@ -250,15 +278,13 @@ impl Ed25519 {
         sizes[RESULTS] = 4 * count;
         let pass = |kernel, params, invocations| Pass { kernel, params, invocations };
         let (challenge, decompress, each) = ([n, HEAD_WORDS], [points as u32], [n]);
-        let mut passes =
-            vec![pass(CHALLENGE, &challenge, n), pass(DECOMPRESS, &decompress, points as u32)];
-        if part.comb {
-            passes.push(pass(COMB, &each, n));
-        } else {
-            passes.extend([pass(FILL, &each, n), pass(VERIFY, &each, n)]);
-        }
+        let (challenge, decompress) =
+            (pass(CHALLENGE, &challenge, n), pass(DECOMPRESS, &decompress, points as u32));
+        let with_table = [challenge, decompress, pass(COMB, &each, n)];
+        let without = [challenge, decompress, pass(FILL, &each, n), pass(VERIFY, &each, n)];
+        let passes: &[Pass] = if part.comb { &with_table } else { &without };
         let wanted = [Region { buffer: RESULTS, at: 0, bytes: 4 * count as u64 }];
-        let job = Job { sizes: &sizes.map(|size| size as u64), passes: &passes, wanted: &wanted };
+        let job = Job { sizes: &sizes.map(|size| size as u64), passes, wanted: &wanted };
         self.program.submit(room, &job, |inputs| {
             let item = |i: usize| &items[part.entries[i].at];
             let halves = |i: usize| item(i).signature.0.split_at(ELEMENT);

@@ -26,7 +26,7 @@ const ENTRIES: usize = WINDOW * WINDOWS;
 pub const BASE: u32 = 0;
 /// After so many signatures that held, a key gets a table. It pays after a few hundred more.
 const HOT: u32 = 512;
-/// The most keys that are counted; then counting begins anew.
+/// The places for keys that are counted. Each key has one, which it may have to fight for with others.
 const COUNTED_MAX: usize = 8_192;
 /// The most tables that one call makes: a committee's come over a few calls.
 const FRESH_MAX: usize = 4;
@@ -37,7 +37,7 @@ pub struct Tables {
     slots: BTreeMap<PublicKey, Slot>,
     /// The numbers of tables that fit the device and belong to no key.
     free: Vec<u32>,
-    counts: Mutex<BTreeMap<PublicKey, u32>>,
+    counts: Mutex<Vec<(PublicKey, u32)>>,
 }
 
 #[derive(Debug)]
@@ -52,7 +52,8 @@ impl Tables {
     pub fn new(limbs: Limbs, bytes_max: u64) -> Self {
         let fit = (bytes_max / table_bytes(limbs)) as u32;
         let free = (BASE + 1..fit).rev().collect();
-        Self { slots: BTreeMap::new(), free, counts: Mutex::default() }
+        let counts = Mutex::new(vec![Default::default(); COUNTED_MAX]);
+        Self { slots: BTreeMap::new(), free, counts }
     }
     /// How many keys have one.
     pub fn len(&self) -> usize {
@@ -70,21 +71,27 @@ impl Tables {
     }
     /// Counts keys without tables under which a signature held, one entry each; gives those that have
     /// come to deserve one.
+    ///
+    /// Two keys of one place take from each other's count (Boyer and Moore's vote), so the one that comes more
+    /// often wins it in the end. One that a peer crafts to stand in another's way costs that one its table, which
+    /// is time and nothing else; a committee's keys are [announced](super::Ed25519::load_keys).
     pub fn count(&self, seen: impl Iterator<Item = PublicKey>) -> Vec<PublicKey> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut hot = Vec::new();
         for key in seen {
-            if counts.len() == COUNTED_MAX && !counts.contains_key(&key) {
-                counts.clear();
+            let (holder, count) = &mut counts[place(&key)];
+            if *holder != key && *count > 0 {
+                *count -= 1;
+                continue;
             }
-            let count = counts.entry(key).or_default();
+            *holder = key;
             *count += 1;
             if *count >= HOT && hot.len() < FRESH_MAX && !hot.contains(&key) {
                 hot.push(key);
             }
         }
         for key in &hot {
-            counts.remove(key);
+            counts[place(key)].1 = 0;
         }
         hot
     }
@@ -113,6 +120,12 @@ impl Tables {
         self.slots.insert(key, Slot { number, seen: AtomicU64::new(call) });
         Ok(())
     }
+}
+
+/// The place where a key is counted.
+fn place(key: &PublicKey) -> usize {
+    let head = key.0.first_chunk().copied().map_or(0, u64::from_le_bytes);
+    (head % COUNTED_MAX as u64) as usize
 }
 
 /// Bytes of a table on the device.

@@ -15,29 +15,62 @@ use crate::sha256::{
 /// The block behind a 64-byte message.
 static AFTER_NODE: [u32; 64] = folded(padding(0, 512));
 
-/// Hashes messages by sixteen; says which are left.
+/// A message's length in blocks, and its place among all.
+pub type Placed = (usize, usize);
+
+/// Messages that are sorted by length at a time.
+const WINDOW: usize = 256;
+
+/// Hashes messages by sixteen, and says which are left: at the end, or where there are so many lengths that
+/// few messages have one.
 #[target_feature(enable = "avx512f,avx512bw")]
-pub fn hash_many(prefix: &'static [u8], messages: &[&[u8]], out: &mut [Digest]) -> Vec<usize> {
+pub fn hash_many(
+    prefix: &'static [u8],
+    messages: &[&[u8]],
+    out: &mut [Digest],
+    mut left: impl FnMut(&[Placed], &mut [Digest]),
+) {
     assert!(prefix.len() <= BLOCK, "a prefix of {} bytes", prefix.len());
-    let blocks_of = |at: usize| blocks(prefix.len() + messages[at].len());
-    let mut order: Vec<_> = (0..messages.len()).map(|at| (blocks_of(at), at)).collect();
-    order.sort_unstable();
-    let mut left = Vec::new();
-    for alike in order.chunk_by(|a, b| a.0 == b.0) {
-        let (groups, rest) = alike.as_chunks::<LANES>();
-        for group in groups {
-            let mut abreast = [&[][..]; LANES];
-            for l in 0..LANES {
-                abreast[l] = messages[group[l].1];
-            }
-            let digests = hash(prefix, &abreast, group[0].0);
-            for l in 0..LANES {
-                out[group[l].1] = digests[l];
-            }
+    let mut waiting = messages.iter().enumerate();
+    // Those that found no company wait among the next ones.
+    let mut order = [(0, 0); WINDOW];
+    let mut held = 0;
+    loop {
+        for (at, message) in waiting.by_ref().take(WINDOW - held) {
+            order[held] = (blocks(prefix.len() + message.len()), at);
+            held += 1;
         }
-        left.extend(rest.iter().map(|&(_, at)| at));
+        order[..held].sort_unstable();
+        let (mut at, mut kept) = (0, 0);
+        while at < held {
+            let alike = order[at..held].iter().take_while(|entry| entry.0 == order[at].0).count();
+            let end = at + alike;
+            while end - at >= LANES {
+                let group = &order[at..at + LANES];
+                let mut abreast = [&[][..]; LANES];
+                for l in 0..LANES {
+                    abreast[l] = messages[group[l].1];
+                }
+                let digests = hash(prefix, &abreast, group[0].0);
+                for l in 0..LANES {
+                    out[group[l].1] = digests[l];
+                }
+                at += LANES;
+            }
+            order.copy_within(at..end, kept);
+            kept += end - at;
+            at = end;
+        }
+        let done = waiting.len() == 0;
+        if done || kept > WINDOW / 2 {
+            left(&order[..kept], out);
+            kept = 0;
+        }
+        if done {
+            return;
+        }
+        held = kept;
     }
-    left
 }
 
 /// Hashes messages that make up `blocks` blocks each.

@@ -30,6 +30,7 @@ mod words;
 
 use byzlab_core::Digest;
 
+pub use self::messages::Placed;
 use super::Scan;
 
 /// Messages, nodes or nonces abreast.
@@ -45,8 +46,8 @@ impl Avx512 {
         (is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw"))
             .then_some(Self(()))
     }
-    /// `out[i]` becomes SHA-256 of `prefix ‖ messages[i]`, except for those `i` that are returned: fewer
-    /// than [`LANES`] of each length in blocks.
+    /// `out[i]` becomes SHA-256 of `prefix ‖ messages[i]`, except for those `i` that `left` is told of,
+    /// and given `out` for: where fewer than [`LANES`] of a length in blocks are near each other.
     ///
     /// # Panics
     /// When there are not as many places in `out` as messages, or the prefix is longer than a block.
@@ -55,10 +56,11 @@ impl Avx512 {
         prefix: &'static [u8],
         messages: &[&[u8]],
         out: &mut [Digest],
-    ) -> Vec<usize> {
+        left: impl FnMut(&[Placed], &mut [Digest]),
+    ) {
         assert_eq!(messages.len(), out.len());
         // SAFETY: `self` proves that the processor has the features which `hash_many` enables.
-        unsafe { messages::hash_many(prefix, messages, out) }
+        unsafe { messages::hash_many(prefix, messages, out, left) }
     }
     /// `level[i]` becomes SHA-256 of `level[2i] ‖ level[2i + 1]`, for each `i` of `from..pairs` that is
     /// below what is returned: fewer than [`LANES`] are left.
