@@ -12,6 +12,7 @@ use byzlab_core::{
 use crate::{
     claims::Sorted,
     ed25519::{Item, Verifier},
+    floor::Curve,
     meter::Meter,
     scratch::{Reuse, Shelf, empty},
     sha256::{Scan, Sha256, Way},
@@ -81,6 +82,18 @@ impl Cpu {
     fn with(threads: usize, sha: Sha256, verifier: Verifier) -> Self {
         let (done, sorted, levels) = Default::default();
         Self { workers: Workers::new(threads), sha, verifier, done, sorted, levels }
+    }
+    /// How many threads it has.
+    pub fn threads(&self) -> usize {
+        self.workers.threads()
+    }
+    /// How it hashes.
+    pub(crate) fn sha(&self) -> Sha256 {
+        self.sha
+    }
+    /// How it computes on the curve.
+    pub(crate) fn curve(&self) -> Curve {
+        self.verifier.floor()
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {
@@ -190,7 +203,7 @@ impl Default for Cpu {
 
 impl Accelerator for Cpu {
     fn name(&self) -> String {
-        let threads = self.workers.threads();
+        let threads = self.threads();
         let plural = if threads == 1 { "" } else { "s" };
         format!("cpu ({threads} thread{plural}, {})", self.sha.name())
     }

@@ -12,6 +12,7 @@
 //! | Ed25519 (ZIP-215) | one equation for a batch, eight points abreast by AVX-512; keys remembered | `ed25519` |
 //! | all of them | large work is split over threads | `workers` |
 //! | all of them, on a GPU | one invocation a message, node, nonce or signature | [`gpu`], [`shaders`] |
+//! | how far from what is possible | operations counted, cycles measured | [`floor`] |
 //! | which of the two | costs, measured and fitted | [`choice`] |
 //!
 //! **One answer.** Whatever the machine, the number of threads and the grouping of claims, an answer is
@@ -35,6 +36,7 @@ pub mod choice;
 mod claims;
 mod cpu;
 mod ed25519;
+pub mod floor;
 pub mod gpu;
 mod meter;
 mod scratch;

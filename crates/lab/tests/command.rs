@@ -314,6 +314,12 @@ fn accel_without_an_adapter() {
     );
     assert!(report["gpu"].is_null() && report["cpu"]["compared"].as_u64() > Some(1_000));
     assert!(report["profile"]["cpu"]["nonces"]["item_ps"].as_u64() > Some(0));
+    // Every machine's signatures have a limit that is known, and cycles that do not reach it.
+    let signature = &report["bench"][0];
+    let of_limit = signature["cpu_of_limit"].as_f64().unwrap();
+    assert!(of_limit > 0.0 && of_limit < 1.0, "{signature}");
+    assert!(signature["cpu_cycles"].as_f64() > signature["cpu_floor_cycles"].as_f64());
+    assert_eq!(report["cpu_limits"]["threads"], 1);
     // Costs from calls of four items are none to charge.
     fs::write(dir.path().join("tiny.toml"), TINY).unwrap();
     let charged = ["run", "tiny.toml", "--set", "accelerator.model=here.json", "--out", "r"];

@@ -29,12 +29,13 @@ use byzlab_core::{PublicKey, Signature};
 
 use self::{batch::Batches, keys::Keys, plain::Plain};
 use crate::{
+    floor,
     scratch::{Reuse, Shelf, empty},
     workers::Workers,
 };
 
 /// The most signatures under one equation.
-const BATCH_MAX: usize = 4_096;
+pub const BATCH_MAX: usize = 4_096;
 /// Items for which there is room from call to call.
 const KEPT_MAX: usize = 1 << 16;
 /// Fewer than this for each thread are not worth waking one.
@@ -71,6 +72,15 @@ impl Verifier {
             wide: wide::Wide::detect().map(Batches::new),
             ..Self::default()
         }
+    }
+
+    /// What its arithmetic takes at least.
+    pub fn floor(&self) -> floor::Curve {
+        #[cfg(target_arch = "x86_64")]
+        if self.wide.is_some() {
+            return floor::IFMA;
+        }
+        floor::SCALAR
     }
 
     /// Tells of each item whether it holds, in any order: what `core`'s `verify_ed25519` says of it.

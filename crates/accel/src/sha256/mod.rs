@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use byzlab_core::{Digest, Puzzle, Target};
 pub(crate) use constants::{INITIAL, ROUND, folded, padding};
+pub(crate) use feed::blocks;
+pub(crate) use scan::HEADER_BITS;
 pub use scan::{Known, Scan};
 pub use way::Way;
 
@@ -58,6 +60,18 @@ impl Sha256 {
             nodes: fastest(&ways, |way| way.nodes(&mut level, SAMPLE)),
             nonces: fastest(&ways, |way| _ = way.scan(&scan, 0, SAMPLE as u64)),
         }
+    }
+    /// How it hashes messages.
+    pub fn messages(self) -> Way {
+        self.messages
+    }
+    /// How it hashes Merkle nodes.
+    pub fn nodes(self) -> Way {
+        self.nodes
+    }
+    /// How it searches nonces.
+    pub fn nonces(self) -> Way {
+        self.nonces
     }
     /// A name for records.
     pub fn name(self) -> String {

@@ -1,5 +1,8 @@
 //! Every kind of work at every width, from claims in the host's memory to verdicts in it.
 //!
+//! The CPU's times are told as cycles too, beside what an item takes at least ([`byzlab_accel::floor`]): the clock
+//! is measured before and after each row.
+//!
 //! Beside the widths from 1 to 65,536 there are, for what is bounded by the bus, the widest call with long
 //! items, and for nonces wider and wider searches, as long as they are short.
 
@@ -9,11 +12,12 @@ use anyhow::{Result, anyhow};
 use byzlab_accel::{
     Cpu,
     choice::{Samples, WallClock, Width, median_of},
+    floor::clock_hz,
     gpu::Gpu,
 };
 use byzlab_core::{Accelerator, Work};
 
-use super::report::{Limit, Opened, Row};
+use super::report::{CpuLimits, Limit, Opened, Row};
 
 /// Runs of which the median is told; fewer where one takes long.
 const RUNS: usize = 5;
@@ -41,6 +45,8 @@ pub(super) struct Sides<'a> {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Times {
     pub cpu: Option<Width>,
+    /// Cycles a second of its cores meanwhile.
+    pub cpu_hz: f64,
     pub gpu: Option<Width>,
     pub narrow: Option<Width>,
 }
@@ -55,7 +61,7 @@ struct Asked {
 
 const ALL: Asked = Asked { cpu: true, gpu: true, narrow: true };
 
-/// The table, and what was left out of it for want of time.
+/// The table, what was left out of it for want of time, and the CPU's limits.
 ///
 /// # Errors
 /// When an answer is wrong.
@@ -64,9 +70,9 @@ pub(super) fn run(
     widths: &[u64],
     wider: bool,
     limits: &[Limit],
-) -> Result<(Vec<Row>, Vec<String>)> {
+) -> Result<(Vec<Row>, Vec<String>, CpuLimits)> {
     let mut bench = Bench { sides, samples: Samples::default(), until: Instant::now() + TABLE_MAX };
-    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+    let (mut rows, mut left_out, mut hz) = (Vec::new(), Vec::new(), 0.0);
     for work in Work::ALL {
         let limit = limits.iter().find(|limit| limit.work == work);
         let times = bench.times(work, widths, wider)?;
@@ -74,9 +80,10 @@ pub(super) fn run(
         if times.len() < wanted {
             left_out.push(format!("{work}: {} of {wanted} widths, for want of time", times.len()));
         }
-        rows.extend(times.iter().map(|times| Row::of(work, times, limit)));
+        hz = times.iter().map(|times| times.cpu_hz).fold(hz, f64::max);
+        rows.extend(times.iter().map(|times| Row::of(work, times, sides.cpu, limit)));
     }
-    Ok((rows, left_out))
+    Ok((rows, left_out, CpuLimits::of(sides.cpu, hz)))
 }
 
 /// Whether it is bytes above all that a call carries to the adapter.
@@ -129,8 +136,11 @@ impl Bench<'_> {
             median_of(RUNS, work, items, long, side, &clock, &mut self.samples)
                 .map_err(|why| anyhow!(why))
         };
+        let before = clock_hz();
+        let of_cpu = asked.cpu.then(|| time(cpu)).transpose()?;
         Ok(Times {
-            cpu: asked.cpu.then(|| time(cpu)).transpose()?,
+            cpu: of_cpu,
+            cpu_hz: before.max(clock_hz()),
             gpu: gpu.filter(|_| asked.gpu).map(|gpu| time(gpu)).transpose()?,
             narrow: narrow
                 .filter(|_| asked.narrow && signatures)

@@ -165,8 +165,9 @@ fn look(arguments: &Arguments, adapter: Option<&Adapter>, report: &mut Report) -
         report.limits = bench::limits(report.opened.as_ref());
         let sides = Sides { cpu: &cpu, gpu: gpu.as_deref(), narrow: narrow.as_ref() };
         let (widths, wider) = (widths(arguments.widest), arguments.widest.is_none());
-        let (rows, left_out) = bench::run(sides, &widths, wider, &report.limits)?;
+        let (rows, left_out, cpu_limits) = bench::run(sides, &widths, wider, &report.limits)?;
         report.bench = rows;
+        report.cpu_limits = Some(cpu_limits);
         report.notes.extend(left_out);
     }
     for gpu in gpu.as_deref().into_iter().chain(narrow.as_ref()) {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use byzlab_accel::{
+    Cpu,
     choice::Width,
     gpu::{Adapter, Info},
 };
@@ -36,7 +37,10 @@ pub(super) struct Report {
     pub widest: Option<u64>,
     pub crossovers: Vec<Crossover>,
     pub bench: Vec<Row>,
+    /// The adapter's, for each kind of work where it is known.
     pub limits: Vec<Limit>,
+    /// The CPU's: its clock, and whose operations bound it.
+    pub cpu_limits: Option<CpuLimits>,
     /// Answers compared while measuring, and those that were wrong.
     pub rechecked: u64,
     pub mismatches: u64,
@@ -94,7 +98,7 @@ pub(super) struct Crossover {
 }
 
 /// One call of a bench: medians, in microseconds, and items a second. Null for a side that is not there, or
-/// that another search would keep too long.
+/// that another search would keep too long, and for a limit that is not known.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub work: Work,
@@ -107,6 +111,12 @@ pub(super) struct Row {
     pub cpu_per_s: Option<f64>,
     pub gpu_per_s: Option<f64>,
     pub gpu_u32_per_s: Option<f64>,
+    /// Cycles of the CPU's threads for an item, idle ones too, by the clock that was measured.
+    pub cpu_cycles: Option<f64>,
+    /// Those that an item takes at least, by the instructions that it used.
+    pub cpu_floor_cycles: Option<f64>,
+    /// What the CPU reaches of that.
+    pub cpu_of_limit: Option<f64>,
     /// Bytes of the items that the adapter took in a second.
     pub gpu_bytes_per_s: Option<f64>,
     /// What the adapter reaches of its limit, where that is known.
@@ -123,6 +133,35 @@ pub(super) struct Limit {
     pub u32_items_per_s: Option<u64>,
     pub bytes_per_s: Option<u64>,
     pub by: String,
+}
+
+/// What the CPU's limits in the rows are made of.
+#[derive(Debug, Serialize)]
+pub(super) struct CpuLimits {
+    /// Cycles a second of one core, the most that were measured.
+    pub hz: f64,
+    /// Threads that compute, whose cycles are added up.
+    pub threads: usize,
+    /// For each kind of work, the instructions that were counted.
+    pub by: Vec<CpuLimit>,
+}
+
+/// Instructions whose number and rate bound a kind of work.
+#[derive(Debug, Serialize)]
+pub(super) struct CpuLimit {
+    pub work: Work,
+    pub by: &'static str,
+}
+
+impl CpuLimits {
+    /// Those of a bench on `cpu`, whose clock was this.
+    pub(super) fn of(cpu: &Cpu, hz: f64) -> Self {
+        let by = Work::ALL.into_iter().filter_map(|work| {
+            let by = cpu.floor(work, u64::MAX, 0)?.by;
+            Some(CpuLimit { work, by })
+        });
+        Self { hz, threads: cpu.threads(), by: by.collect() }
+    }
 }
 
 impl Built {
@@ -152,12 +191,16 @@ impl Opened {
 }
 
 impl Row {
-    pub(super) fn of(work: Work, times: &Times, limit: Option<&Limit>) -> Self {
+    pub(super) fn of(work: Work, times: &Times, on: &Cpu, limit: Option<&Limit>) -> Self {
         let us = |width: Width| width.time.as_secs_f64() * 1e6;
         let in_a_second =
             |count: u64, width: Width| count as f64 / width.time.as_secs_f64().max(1e-9);
         let per_s = |width: Option<Width>| width.map(|width| in_a_second(width.items, width));
-        let Times { cpu, gpu, narrow } = *times;
+        let Times { cpu, cpu_hz, gpu, narrow } = *times;
+        let cycles =
+            cpu.map(|width| cpu_hz * on.threads() as f64 / in_a_second(width.items, width));
+        let floor = cpu.and_then(|Width { items, bytes, .. }| on.floor(work, items, bytes / items));
+        let floor = floor.map(|floor| floor.cycles);
         let bytes_per_s =
             gpu.filter(|width| width.bytes > 0).map(|width| in_a_second(width.bytes, width));
         let share = |rate: Option<f64>, most: Option<u64>| Some(rate? / most? as f64);
@@ -174,6 +217,9 @@ impl Row {
             cpu_per_s: per_s(cpu),
             gpu_per_s: per_s(gpu),
             gpu_u32_per_s: per_s(narrow),
+            cpu_cycles: cycles,
+            cpu_floor_cycles: floor,
+            cpu_of_limit: floor.zip(cycles).map(|(floor, cycles)| floor / cycles),
             gpu_bytes_per_s: bytes_per_s,
             gpu_of_limit: by_items.or(by_bytes),
             gpu_u32_of_limit: share(per_s(narrow), limit.and_then(|l| l.u32_items_per_s)),
@@ -229,6 +275,16 @@ pub(super) fn in_words(report: &Report) -> String {
     if !report.bench.is_empty() {
         let debug = if report.built.profile == "debug" { " of a debug build" } else { "" };
         let _ = write!(text, "\nMedian times{debug}\n{}\n", widths(report));
+        if let Some(CpuLimits { hz, threads, .. }) = &report.cpu_limits {
+            let threads =
+                if *threads == 1 { "one thread".into() } else { format!("{threads} threads") };
+            let _ = writeln!(
+                text,
+                "Cycles an item: those of {threads}, idle ones too, at {:.2} GHz; threads that share a core share \
+                 what it can do.",
+                hz / 1e9,
+            );
+        }
     }
     text
 }
@@ -278,11 +334,11 @@ fn costs(report: &Report, profile: &Profile) -> Table {
 fn widths(report: &Report) -> Table {
     let narrow = report.bench.iter().any(|row| row.gpu_u32_us.is_some());
     let limited = !report.limits.is_empty();
-    let mut head = vec!["work", "items", "bytes", "CPU µs", "GPU µs", "CPU items/s", "GPU items/s"];
-    head.extend(["GPU bytes/s", "GPU/CPU"]);
-    head.extend(limited.then_some("of the limit"));
+    let mut head = vec!["work", "items", "bytes", "CPU µs", "CPU items/s", "cycles", "at least"];
+    head.extend(["CPU of its limit", "GPU µs", "GPU items/s", "GPU bytes/s", "GPU/CPU"]);
+    head.extend(limited.then_some("GPU of its limit"));
     head.extend(narrow.then_some("32-bit items/s"));
-    head.extend((limited && narrow).then_some("of its limit"));
+    head.extend((limited && narrow).then_some("32-bit of its limit"));
     let mut table = table(&head);
     for row in &report.bench {
         let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "–".to_owned());
@@ -290,9 +346,12 @@ fn widths(report: &Report) -> Table {
         let rate = |rate: Option<f64>| or_dash(rate.map(self::rate));
         let percent = |share: Option<f64>| or_dash(share.map(|s| format!("{:.1} %", 100.0 * s)));
         let times = row.gpu_per_s.zip(row.cpu_per_s).map(|(gpu, cpu)| format!("{:.2}", gpu / cpu));
+        let cycles = |cycles: Option<f64>| or_dash(cycles.map(self::cycles));
         let mut cells = vec![row.work.name().replace('_', " "), row.items.to_string()];
-        cells.extend([row.bytes.to_string(), us(row.cpu_us), us(row.gpu_us)]);
-        cells.extend([row.cpu_per_s, row.gpu_per_s, row.gpu_bytes_per_s].map(rate));
+        cells.extend([row.bytes.to_string(), us(row.cpu_us), rate(row.cpu_per_s)]);
+        cells.extend([row.cpu_cycles, row.cpu_floor_cycles].map(cycles));
+        cells.extend([percent(row.cpu_of_limit), us(row.gpu_us)]);
+        cells.extend([row.gpu_per_s, row.gpu_bytes_per_s].map(rate));
         cells.push(or_dash(times));
         cells.extend(limited.then(|| percent(row.gpu_of_limit)));
         cells.extend(narrow.then(|| rate(row.gpu_u32_per_s)));
@@ -300,6 +359,11 @@ fn widths(report: &Report) -> Table {
         table.add_row(cells);
     }
     aligned(table, 1)
+}
+
+/// Cycles, with a digit behind the point where there are few.
+fn cycles(cycles: f64) -> String {
+    if cycles < 1e3 { format!("{cycles:.1}") } else { format!("{cycles:.0}") }
 }
 
 /// Three digits, and thousands, millions or billions as letters.
