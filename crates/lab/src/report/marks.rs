@@ -2,7 +2,7 @@
 //!
 //! A series is told by three things at once, so that neither colour-blind readers nor a
 //! black-and-white printer lose one: a colour, a dash pattern, and a marker. The first seven colours are those
-//! of Okabe & Ito (2008), the next seven darker ones that stand apart from them, for the more protocols are
+//! of Okabe & Ito (2008), the next eight others that stand apart from them, for the more protocols are
 //! compared the less dashes tell. Colours are CSS variables (`--s0` …) with the light value as fall-back, so a
 //! drawing follows the page into the dark and still stands alone when it is cut out of it.
 
@@ -16,9 +16,9 @@ use super::html::escape_into;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Style(pub usize);
 
-/// Okabe–Ito without its yellow, which white paper swallows, and seven more; the order keeps neighbours
+/// Okabe–Ito without its yellow, which white paper swallows, and eight more; the order keeps neighbours
 /// apart.
-const COLOURS: [&str; 14] = [
+const COLOURS: [&str; 15] = [
     "var(--s0, #0072b2)",
     "var(--s1, #d55e00)",
     "var(--s2, #009e73)",
@@ -33,8 +33,9 @@ const COLOURS: [&str; 14] = [
     "var(--s11, #8f8f1a)",
     "var(--s12, #0d7f92)",
     "var(--s13, #9440b8)",
+    "var(--s14, #6f86a8)",
 ];
-/// Eight patterns against fourteen colours: 56 series until a pair comes again.
+/// Eight patterns against fifteen colours: 120 series until a pair comes again.
 const DASHES: [&str; 8] = ["", "7 3", "2 2", "9 3 2 3", "12 4", "5 2 1 2 1 2", "4 4", "1 4"];
 const MARKERS: [MarkerShape; 8] = [
     MarkerShape::Circle,
@@ -156,10 +157,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_of_56_series_look_alike() {
+    fn no_two_of_120_series_look_alike() {
         let looks: std::collections::BTreeSet<_> =
-            (0..56).map(|i| (Style(i).colour(), Style(i).dash())).collect();
-        assert_eq!(looks.len(), 56);
+            (0..120).map(|i| (Style(i).colour(), Style(i).dash())).collect();
+        assert_eq!(looks.len(), 120);
     }
 
     #[test]

@@ -26,8 +26,8 @@ impl Draws {
         let (tosses, drawn) = Default::default();
         Some(Self { coin: committee.coin.clone()?, committee: committee.clone(), tosses, drawn })
     }
-    /// Whose vertex is the anchor of `round`, once that is drawn (R, tusk.rs, `leader`, which takes turns in place of the
-    /// coin).
+    /// Whose vertex is the anchor of `round`, once that is drawn (R, tusk.rs, `leader`, which takes turns in place of
+    /// the coin).
     pub fn leader(&self, round: Round) -> Option<ReplicaId> {
         self.drawn.get(&round).copied()
     }

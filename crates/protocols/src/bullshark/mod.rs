@@ -1,6 +1,6 @@
-//! Bullshark and Tusk. Bullshark: Spiegelman, Giridharan, Sonnino, Kokoris-Kogias, *Bullshark: The Partially Synchronous Version*,
-//! arXiv 2209.05633 (first in CCS 2022), over the certified DAG of Narwhal: Danezis, Kokoris-Kogias, Sonnino,
-//! Spiegelman, *Narwhal and Tusk*, EuroSys 2022, arXiv 2105.11827.
+//! Bullshark and Tusk. Bullshark: Spiegelman, Giridharan, Sonnino, Kokoris-Kogias, *Bullshark: The Partially
+//! Synchronous Version*, arXiv 2209.05633 (first in CCS 2022), over the certified DAG of Narwhal: Danezis,
+//! Kokoris-Kogias, Sonnino, Spiegelman, *Narwhal and Tusk*, EuroSys 2022, arXiv 2105.11827.
 //!
 //! Each round is a reliable broadcast of every replica's vertex, three delays and 3n(n − 1) messages: a *header*
 //! with a batch and a quorum of the last round's vertices goes to all; who has those *votes* for it, once
