@@ -11,9 +11,9 @@
 //! building on it. One that f + 1 vote for is committed; before it come the earlier anchors that it leads
 //! to, and before each its causal history. See [`kit::dag`](crate::kit::dag) for how that becomes a ledger.
 //!
-//! **Tusk** (Narwhal and Tusk) is the asynchronous one, over the same DAG: `anchors = "by-coin"`. Nobody is waited for, and
-//! who has the anchor of a round nobody knows before a quorum has voted: vertices of the next odd round toss a
-//! [coin](byzlab_core::crypto::coin), f + 1 tosses of which draw the anchor two rounds below.
+//! **Tusk** (Narwhal and Tusk) is the asynchronous one, over the same DAG: `anchors = "by-coin"`. Nobody is waited
+//! for, and who has the anchor of a round nobody knows before a quorum has voted: vertices of the next odd round
+//! toss a [coin](byzlab_core::crypto::coin), f + 1 tosses of which draw the anchor two rounds below.
 //!
 //! *Where to look.* **B** is arXiv 2209.05633, **N** is arXiv 2105.11827, by sections and algorithms; **R** is their
 //! authors' implementation, <https://github.com/MystenLabs/narwhal>, by lines: of `consensus/src/bullshark.rs` at
@@ -41,10 +41,10 @@
 //! that round among its ancestors, q + (q − f) > n, so an honest one of these, of whom there is no other header: it
 //! leads to the anchor. The headers that make the proof need not be certified.
 //!
-//! *Tusk* orders its anchors by the same rule, so by the same argument; a header claims what its author has decided and
-//! nothing else, for its vote is for nobody in particular. A replica tosses a round's coin when it has a quorum of the
-//! votes, and one honest toss is among f + 1: so when anyone knows the anchor, the votes of a quorum stand, and those who
-//! may delay messages have chosen without knowing.
+//! *Tusk* orders its anchors by the same rule, so by the same argument; a header claims what its author has decided
+//! and nothing else, for its vote is for nobody in particular. A replica tosses a round's coin when it has a quorum
+//! of the votes, and one honest toss is among f + 1: so when anyone knows the anchor, the votes of a quorum stand,
+//! and those who may delay messages have chosen without knowing.
 //!
 //! *Across restarts.* Headers, votes and what they build on are saved before they leave, and certificates before a
 //! header builds on them. They stay saved until they are spent at the last proven cut, so whatever a certified vertex
@@ -54,11 +54,11 @@
 //! After the network is timely, replicas wait for the anchor in odd rounds and for votes on it in even ones; timeouts
 //! double until they suffice.
 //!
-//! *Tusk* needs no such time: rounds go on however messages are delayed. Of the 2f + 1 vertices that the first honest
-//! replicas to toss have of the voting round, each builds on 2f + 1 of the round before; so f + 1 of these are each built
-//! on by f + 1 of those, and the coin draws one of them with a chance of more than a third. Cuts are proven while replicas
-//! decide at different times, for all claim the first that they have not seen proven, and the sequence of anchors,
-//! and so of cuts, is one.
+//! *Tusk* needs no such time: rounds go on however messages are delayed. Of the 2f + 1 vertices that the first
+//! honest replicas to toss have of the voting round, each builds on 2f + 1 of the round before; so f + 1 of these
+//! are each built on by f + 1 of those, and the coin draws one of them with a chance of more than a third. Cuts are
+//! proven while replicas decide at different times, for all claim the first that they have not seen proven, and the
+//! sequence of anchors, and so of cuts, is one.
 //!
 //! # Deviations from the papers
 //! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in B (§2.2) and R
