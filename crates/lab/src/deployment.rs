@@ -278,6 +278,48 @@ fn write_new(path: &Path, text: &str, secret: bool) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// Four replicas of `protocol`, with or without a coin of `threshold`.
+    fn file(protocol: &str, threshold: Option<usize>) -> CommitteeFile {
+        let keys: Vec<_> = (1..5).map(|i| Secret([i; 32]).signer().public()).collect();
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let place = |&key| Place {
+            key,
+            vote_key: None,
+            possession: None,
+            peers: nowhere,
+            clients: nowhere,
+        };
+        CommitteeFile {
+            label: "test".into(),
+            epoch: "2026-11-22T10:00:00Z".into(),
+            client_signatures: true,
+            protocol: Table::from_iter([("name".to_owned(), protocol.into())]),
+            replica: keys.iter().map(place).collect(),
+            coin: threshold.map(|threshold| Dealt::new(&[7; 32], threshold, &keys).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_coin_is_there_if_it_is_tossed_and_opens_for_those_of_the_committee() {
+        let of = |protocol, coin| {
+            let file = toml::to_string(&file(protocol, coin)).unwrap();
+            Deployment::of(toml::from_str(&file).unwrap(), &byzlab_protocols::builtin())
+        };
+        let committee = of("tusk", Some(2)).unwrap().committee;
+        let coin = committee.coin.as_ref().unwrap();
+        for (id, i) in committee.ids().zip(1..) {
+            assert!(coin.open(id, &Secret([i; 32]).signer()).is_ok());
+            assert!(coin.open(id, &Secret([i + 1; 32]).signer()).is_err(), "another's");
+        }
+        let says = |protocol, coin, what| {
+            let error = of(protocol, coin).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        };
+        says("tusk", None, "`byzlab committee` deals it");
+        says("tusk", Some(3), "2 tosses for a value");
+        says("pbft", Some(2), "`pbft` does not");
+    }
+
     #[test]
     fn a_key_is_made_once_and_read_back() {
         let dir = tempfile::tempdir().unwrap();
