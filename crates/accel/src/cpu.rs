@@ -1,6 +1,6 @@
 //! The accelerator that every machine has.
 
-use std::{ops::Range, thread};
+use std::{ops::Range, sync::Arc, thread};
 
 use byzlab_core::{
     Accelerator, Claim, Digest, Puzzle, Seal, Signature, Signer, Task, Usage,
@@ -48,10 +48,16 @@ const STRIDES_MAX: u64 = 256;
 /// each key that is not in it. With more threads than one, `rayon` makes a block of its queue now and then.
 #[derive(Debug)]
 pub struct Cpu {
+    hands: Arc<Hands>,
+    done: Meter,
+}
+
+/// What computes, for all who [count apart](Accelerator::apart).
+#[derive(Debug)]
+struct Hands {
     workers: Workers,
     sha: Sha256,
     verifier: Verifier,
-    done: Meter,
     /// Claims sorted.
     sorted: Shelf<Sorted<'static>>,
     /// Leaves of subtrees, and their tops.
@@ -81,35 +87,36 @@ impl Cpu {
     }
     fn with(threads: usize, sha: Sha256, verifier: Verifier) -> Self {
         let (done, sorted, levels) = Default::default();
-        Self { workers: Workers::new(threads), sha, verifier, done, sorted, levels }
+        let workers = Workers::new(threads);
+        Self { hands: Arc::new(Hands { workers, sha, verifier, sorted, levels }), done }
     }
     /// How many threads it has.
     pub fn threads(&self) -> usize {
-        self.workers.threads()
+        self.hands.workers.threads()
     }
     /// How it hashes.
     pub(crate) fn sha(&self) -> Sha256 {
-        self.sha
+        self.hands.sha
     }
     /// How it computes on the curve.
     pub(crate) fn curve(&self) -> Curve {
-        self.verifier.floor()
+        self.hands.verifier.floor()
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {
-        &self.workers
+        &self.hands.workers
     }
     // What follows counts nothing: a GPU that has it done, or checks itself by it, counts on its own.
 
     /// Tells of each signature whether it holds, in any order.
     pub(crate) fn signatures(&self, items: &[Item], tell: impl FnMut(usize, bool)) {
-        self.verifier.check(&self.workers, items, tell);
+        self.hands.verifier.check(&self.hands.workers, items, tell);
     }
     /// BLS signatures, a part of them a thread.
     pub(crate) fn sums(&self, sums: &[(usize, &Aggregate)]) -> Vec<(usize, bool)> {
         let mut out = vec![(0, false); sums.len()];
-        let part = sums.len().div_ceil(self.workers.threads()).max(SUMS_MIN);
-        self.workers.each(sums, &mut out, part, |sums, out| {
+        let part = sums.len().div_ceil(self.hands.workers.threads()).max(SUMS_MIN);
+        self.hands.workers.each(sums, &mut out, part, |sums, out| {
             let claims: Vec<_> = sums.iter().map(|&(_, claim)| claim).collect();
             let verdicts = bls::check(&claims);
             for ((out, &(at, _)), holds) in out.iter_mut().zip(sums).zip(verdicts) {
@@ -120,8 +127,8 @@ impl Cpu {
     }
     /// `out[i]` becomes SHA-256 of `prefix ‖ messages[i]`.
     pub(crate) fn hash(&self, prefix: &'static [u8], messages: &[&[u8]], out: &mut [Digest]) {
-        self.workers.each(messages, out, self.share(messages), |messages, out| {
-            self.sha.hash_many(prefix, messages, out);
+        self.hands.workers.each(messages, out, self.share(messages), |messages, out| {
+            self.hands.sha.hash_many(prefix, messages, out);
         });
     }
     /// SHA-256 of each message.
@@ -133,7 +140,7 @@ impl Cpu {
     /// How many of `messages` one thread is given to hash at a time.
     fn share(&self, messages: &[&[u8]]) -> usize {
         let bytes: usize = messages.iter().map(|message| message.len() + 64).sum();
-        let parts = (bytes / HASH_MIN).clamp(1, 4 * self.workers.threads());
+        let parts = (bytes / HASH_MIN).clamp(1, 4 * self.hands.workers.threads());
         messages.len().div_ceil(parts).max(1)
     }
     /// The Merkle root over `items`.
@@ -141,25 +148,25 @@ impl Cpu {
         // An odd node is carried up until it meets another; so the last subtree, which may be short,
         // stands in the whole tree just as it does alone.
         let leaves = self.share(items).next_power_of_two().min(SUBTREE);
-        let mut tops = self.levels.take();
+        let mut tops = self.hands.levels.take();
         tops.resize(items.len().div_ceil(leaves), Digest::default());
-        self.workers.each_part(items, &mut tops, leaves, |items| {
-            let mut level = self.levels.take();
+        self.hands.workers.each_part(items, &mut tops, leaves, |items| {
+            let mut level = self.hands.levels.take();
             level.resize(items.len(), Digest::default());
-            self.sha.hash_many(&[0], items, &mut level);
-            let top = self.sha.top(&mut level);
-            self.levels.give(level);
+            self.hands.sha.hash_many(&[0], items, &mut level);
+            let top = self.hands.sha.top(&mut level);
+            self.hands.levels.give(level);
             top
         });
-        let root = merkle::bind(items.len(), self.sha.top(&mut tops));
-        self.levels.give(tops);
+        let root = merkle::bind(items.len(), self.hands.sha.top(&mut tops));
+        self.hands.levels.give(tops);
         root
     }
     /// Each statement signed by the signer beside it.
     pub(crate) fn signed(&self, items: &[(&Signer, &[u8])]) -> Vec<Signature> {
         let mut out = vec![Signature::default(); items.len()];
-        let part = items.len().div_ceil(self.workers.threads()).max(SIGN_MIN);
-        self.workers.each(items, &mut out, part, sign_in_runs);
+        let part = items.len().div_ceil(self.hands.workers.threads()).max(SIGN_MIN);
+        self.hands.workers.each(items, &mut out, part, sign_in_runs);
         out
     }
     /// The lowest of `nonces` that solves `puzzle`.
@@ -168,7 +175,7 @@ impl Cpu {
         let try_range = |range: Range<u64>| {
             let mut at = range.start;
             while at < range.end {
-                at += self.sha.scan(&scan, at as u32, range.end - at)?;
+                at += self.hands.sha.scan(&scan, at as u32, range.end - at)?;
                 let seal = Seal { puzzle: puzzle.clone(), nonce: at as u32 };
                 if seal.holds() {
                     return Some(seal);
@@ -184,12 +191,12 @@ impl Cpu {
                 let start = nonces.end.min(at + i as u64 * STRIDE);
                 try_range(start..nonces.end.min(start + STRIDE))
             };
-            let found = self.workers.first(strides as usize, stride);
+            let found = self.hands.workers.first(strides as usize, stride);
             if found.is_some() {
                 return found;
             }
             at = at.saturating_add(strides * STRIDE);
-            strides = (2 * strides).min(STRIDES_MAX * self.workers.threads() as u64);
+            strides = (2 * strides).min(STRIDES_MAX * self.hands.workers.threads() as u64);
         }
         None
     }
@@ -205,12 +212,12 @@ impl Accelerator for Cpu {
     fn name(&self) -> String {
         let threads = self.threads();
         let plural = if threads == 1 { "" } else { "s" };
-        format!("cpu ({threads} thread{plural}, {})", self.sha.name())
+        format!("cpu ({threads} thread{plural}, {})", self.hands.sha.name())
     }
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let mut sorted = self.sorted.take().recycled();
+        let mut sorted = self.hands.sorted.take().recycled();
         let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
@@ -240,7 +247,7 @@ impl Accelerator for Cpu {
         }
         self.done.add(Task::Seals, seals);
         self.done.add(Task::Tosses, tosses);
-        self.sorted.give(sorted.recycled());
+        self.hands.sorted.give(sorted.recycled());
         verdicts
     }
 
@@ -267,6 +274,10 @@ impl Accelerator for Cpu {
 
     fn usage(&self) -> Usage {
         Usage { cpu: self.done.read(), ..Usage::default() }
+    }
+
+    fn apart(&self) -> Option<Arc<dyn Accelerator>> {
+        Some(Arc::new(Self { hands: self.hands.clone(), done: Meter::default() }))
     }
 }
 

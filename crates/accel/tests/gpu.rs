@@ -12,11 +12,12 @@ use std::{
 use bytes::Bytes;
 use byzlab_accel::{
     Cpu,
+    choice::{Device, Routed, WallClock},
     gpu::{Error, Fault, Gpu, Kind, MESSAGE_MAX, Options, Select, adapters, testing},
 };
 use byzlab_core::{
     Accelerator, Batch, Claim, Committee, Digest, Puzzle, Reference, Scheme, Seal, Signer, Target,
-    Transaction,
+    Task, Transaction,
 };
 use common::{messages, puzzle, views};
 use proptest::{
@@ -74,6 +75,31 @@ fn trees_of_every_size() {
         let root = Reference.merkle_root(&views[..count]);
         assert_eq!(gpu.try_merkle_root(&views[..count]), Ok(root), "{count} leaves");
     }
+}
+
+/// Of several runs on one device, each tells what it had done itself.
+#[test]
+fn who_counts_apart_counts_what_is_its_own() {
+    let Some(gpu) = shared() else { return };
+    let clock = || Box::new(WallClock::default());
+    let device = gpu.device_apart().unwrap();
+    let routed = Routed::only(Arc::new(Cpu::new(Some(1))), device, clock());
+    let [one, other] = [routed.apart().unwrap(), routed.apart().unwrap()];
+    one.hash_many(&[b"a", b"b", b"c"]);
+    other.hash_many(&[b"d"]);
+    other.merkle_root(&[b"e", b"f"]);
+    let done = |run: &dyn Accelerator| {
+        let usage = run.usage();
+        [Task::Hashes, Task::Merkle].map(|task| usage.gpu.of(task).items)
+    };
+    assert_eq!((done(&*one), done(&*other)), ([3, 0], [1, 2]));
+    assert_eq!(done(&routed), [0, 0], "nothing was asked through it");
+    assert!(one.usage().has_gpu && one.usage().gpu_ns > 0);
+    assert!(gpu.stats().calls >= 3, "the device's own count has all");
+    let cpu = Cpu::new(Some(1));
+    let apart = cpu.apart().unwrap();
+    apart.hash_many(&[b"g"]);
+    assert_eq!((cpu.usage().cpu.all().items, apart.usage().cpu.all().items), (0, 1));
 }
 
 /// Callers of every kind at once, with more batches each than can be in flight.

@@ -1,6 +1,6 @@
 //! Many hashes, many signatures, many nonces at once: the seam behind which CPU and GPU stand.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::Arc};
 
 use crate::{
     claim::{Claim, Puzzle, Seal},
@@ -45,6 +45,12 @@ pub trait Accelerator: Send + Sync + fmt::Debug {
     /// What was done so far; [`Reference`] and the like count nothing.
     fn usage(&self) -> Usage {
         Usage::default()
+    }
+    /// The same hands for somebody who wants a count of its own, such as one of several runs at once: what is asked
+    /// through it, and nothing else. What is found out about a GPU concerns all, and stays one count. `None` where
+    /// nothing is counted.
+    fn apart(&self) -> Option<Arc<dyn Accelerator>> {
+        None
     }
 }
 

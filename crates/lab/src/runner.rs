@@ -129,7 +129,9 @@ impl Lab<'_> {
     }
     fn run(&self, index: usize, threads: Option<usize>) -> Result<Record> {
         let case = &self.cases[index];
-        let accelerator = self.accelerator(&case.spec.accelerator, threads)?;
+        let shared = self.accelerator(&case.spec.accelerator, threads)?;
+        // Others may run meanwhile; each record tells of its own run.
+        let accelerator = shared.apart().unwrap_or(shared);
         self.observer.begins(case);
         let scratch = self.scratch.join(format!("run-{}", case.run));
         let tell = &mut |progress| self.observer.goes_on(case, progress);

@@ -89,7 +89,8 @@ impl Prover {
         let (roots, mint) = Default::default();
         Self { signatures, accelerator, before, roots, mint }
     }
-    /// What the accelerator has done since; where several runs share one, what it did for all of them.
+    /// What the accelerator has done since; where several runs share one that [counts for
+    /// all](Accelerator::apart), what it did for all of them.
     pub(crate) fn usage(&self) -> Usage {
         self.accelerator.usage().since(self.before)
     }

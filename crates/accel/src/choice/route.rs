@@ -35,6 +35,10 @@ const GATHERED_MAX: u64 = 1 << 12;
 pub trait Device: Accelerator {
     /// Why it is not to be used: it was wrong, or it is gone. `None` while it is well, and once it is again.
     fn fault(&self) -> Option<String>;
+    /// As [`apart`](Accelerator::apart).
+    fn device_apart(&self) -> Option<Arc<dyn Device>> {
+        None
+    }
 }
 
 /// Two accelerators, a CPU and a GPU, as one: every call goes to the one that is expected to be done
@@ -46,6 +50,14 @@ pub trait Device: Accelerator {
 pub struct Routed {
     cpu: Arc<dyn Accelerator>,
     gpu: Arc<dyn Device>,
+    known: Arc<Known>,
+    /// What the two had done before.
+    before: Usage,
+}
+
+/// What is known of the two, by all who [count apart](Accelerator::apart).
+#[derive(Debug)]
+struct Known {
     /// One a kind of work; none where all goes to the GPU.
     judges: Option<Mutex<Judges>>,
     /// Keys that were announced.
@@ -53,8 +65,6 @@ pub struct Routed {
     clock: Box<dyn Clock>,
     refits: AtomicU64,
     groups: Shelf<Groups>,
-    /// What the two had done before.
-    before: Usage,
 }
 
 type Judges = [Judge; Work::ALL.len()];
@@ -121,13 +131,22 @@ impl Routed {
     ) -> Self {
         let wide = profile.gpu.expect("a profile to route by has a GPU");
         let judges = Work::ALL.map(|work| Judge::new(*profile.cpu.of(work), *wide.of(work)));
-        Self { judges: Some(Mutex::new(judges)), ..Self::only(cpu, gpu, clock) }
+        Self::with(cpu, gpu, Some(Mutex::new(judges)), clock)
     }
     /// Gives every call to `gpu`, however small; it has to answer even when it is not well.
     pub fn only(cpu: Arc<dyn Accelerator>, gpu: Arc<dyn Device>, clock: Box<dyn Clock>) -> Self {
+        Self::with(cpu, gpu, None, clock)
+    }
+    fn with(
+        cpu: Arc<dyn Accelerator>,
+        gpu: Arc<dyn Device>,
+        judges: Option<Mutex<Judges>>,
+        clock: Box<dyn Clock>,
+    ) -> Self {
         let before = both(&*cpu, &*gpu);
         let (expected, refits, groups) = Default::default();
-        Self { cpu, gpu, judges: None, expected, clock, refits, groups, before }
+        let known = Arc::new(Known { judges, expected, clock, refits, groups });
+        Self { cpu, gpu, known, before }
     }
     /// What is expected of each side now, the CPU first; `None` where all goes to the GPU.
     pub fn costs(&self) -> Option<(Costs, Costs)> {
@@ -140,10 +159,10 @@ impl Routed {
     }
     /// How often a cost was fitted again because calls took longer than expected, or less long.
     pub fn refits(&self) -> u64 {
-        self.refits.load(Ordering::Relaxed)
+        self.known.refits.load(Ordering::Relaxed)
     }
     fn judges(&self) -> Option<MutexGuard<'_, Judges>> {
-        let judges = self.judges.as_ref()?;
+        let judges = self.known.judges.as_ref()?;
         Some(judges.lock().unwrap_or_else(PoisonError::into_inner))
     }
     fn decide(&self, work: Work, items: u64, bytes: u64) -> Side {
@@ -161,25 +180,25 @@ impl Routed {
         call: impl FnOnce(&dyn Accelerator) -> T,
         tells: impl FnOnce(&T) -> bool,
     ) -> T {
-        let start = self.clock.now();
+        let start = self.known.clock.now();
         let answer = match side {
             Side::Cpu => call(&*self.cpu),
             Side::Gpu => call(&*self.gpu),
         };
-        let took = self.clock.now().saturating_sub(start).as_nanos() as u64;
+        let took = self.known.clock.now().saturating_sub(start).as_nanos() as u64;
         if items > 0
             && tells(&answer)
             && let Some(mut judges) = self.judges()
             && judges[work as usize].learn(side, items, bytes, took)
         {
-            self.refits.fetch_add(1, Ordering::Relaxed);
+            self.known.refits.fetch_add(1, Ordering::Relaxed);
         }
         answer
     }
     /// Sorts claims, and decides who proves their signatures.
     fn sort(&self, claims: &[Claim], groups: &mut Groups) {
         let Groups { known, unknown, others, .. } = groups;
-        let expected = self.expected.read().unwrap_or_else(PoisonError::into_inner);
+        let expected = self.known.expected.read().unwrap_or_else(PoisonError::into_inner);
         for (at, claim) in claims.iter().enumerate() {
             let Claim::Signed { by, statement, .. } = claim else {
                 others.push(at);
@@ -265,17 +284,17 @@ fn both(cpu: &dyn Accelerator, gpu: &dyn Accelerator) -> Usage {
 impl Accelerator for Routed {
     fn name(&self) -> String {
         let gpu = self.gpu.name();
-        match self.judges {
+        match self.known.judges {
             Some(_) => format!("{gpu} or {}, whichever is sooner", self.cpu.name()),
             None => format!("{gpu}, beside it {}", self.cpu.name()),
         }
     }
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
-        if self.judges.is_none() {
+        if self.known.judges.is_none() {
             return self.gpu.check(claims);
         }
-        let mut groups = self.groups.take();
+        let mut groups = self.known.groups.take();
         self.sort(claims, &mut groups);
         let (of_known, of_unknown) = self.prove_both(&mut groups, claims);
         let verdicts = if of_known.len() == claims.len() {
@@ -290,7 +309,7 @@ impl Accelerator for Routed {
             self.prove_others(&mut groups, claims, &mut verdicts);
             verdicts
         };
-        self.groups.give(groups);
+        self.known.groups.give(groups);
         verdicts
     }
 
@@ -340,13 +359,20 @@ impl Accelerator for Routed {
     fn expect_keys(&self, keys: &[PublicKey]) {
         self.cpu.expect_keys(keys);
         self.gpu.expect_keys(keys);
-        let mut expected = self.expected.write().unwrap_or_else(PoisonError::into_inner);
+        let mut expected = self.known.expected.write().unwrap_or_else(PoisonError::into_inner);
         let room = EXPECTED_MAX.saturating_sub(expected.len());
         expected.extend(keys.iter().take(room));
     }
 
     fn usage(&self) -> Usage {
         both(&*self.cpu, &*self.gpu).since(self.before)
+    }
+
+    fn apart(&self) -> Option<Arc<dyn Accelerator>> {
+        let cpu = self.cpu.apart().unwrap_or_else(|| self.cpu.clone());
+        let gpu = self.gpu.device_apart().unwrap_or_else(|| self.gpu.clone());
+        let before = both(&*cpu, &*gpu);
+        Some(Arc::new(Self { cpu, gpu, known: self.known.clone(), before }))
     }
 }
 

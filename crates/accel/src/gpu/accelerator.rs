@@ -18,7 +18,7 @@ use super::{
     opened::{LEAF, Opened},
     reopen::{Current, Keeper},
     sha256::is_long,
-    stats::Stats,
+    stats::{Asked, Stats},
 };
 use crate::{
     choice::Device,
@@ -45,9 +45,17 @@ use crate::{
 /// the bus more than the CPU.
 #[derive(Debug)]
 pub struct Gpu {
+    shared: Arc<Shared>,
+    cpu: Arc<Cpu>,
+    /// Through this handle.
+    asked: Asked,
+}
+
+/// The device, for all who [count apart](Accelerator::apart).
+#[derive(Debug)]
+struct Shared {
     current: Arc<Current>,
     keeper: Keeper,
-    cpu: Arc<Cpu>,
     sorted: Shelf<Sorted<'static>>,
 }
 
@@ -87,10 +95,11 @@ impl Gpu {
     pub fn on(adapter: &Adapter, options: Options, cpu: Arc<Cpu>) -> Result<Self, Error> {
         let opened = Opened::on(adapter, options, cpu.clone())?;
         let current = Arc::new(Current::new(opened));
-        Ok(Self { current, keeper: Keeper::default(), cpu, sorted: Shelf::default() })
+        let (keeper, sorted, asked) = Default::default();
+        Ok(Self { shared: Arc::new(Shared { current, keeper, sorted }), cpu, asked })
     }
     fn opened(&self) -> Arc<Opened> {
-        self.current.get()
+        self.shared.current.get()
     }
     /// What it runs on.
     pub fn info(&self) -> Info {
@@ -101,7 +110,7 @@ impl Gpu {
         let (clock, bytes_max) = (engine.has_clock(), engine.bytes_max());
         Info { name, backend, driver, kind, int64, limbs, clock, bytes_max }
     }
-    /// What it has done so far.
+    /// What the device has done so far, for all.
     pub fn stats(&self) -> Stats {
         self.opened().engine.stats()
     }
@@ -110,7 +119,7 @@ impl Gpu {
     pub fn failure(&self) -> Option<Error> {
         let opened = self.opened();
         if opened.is_lost() {
-            self.keeper.see_to(&self.current);
+            self.shared.keeper.see_to(&self.shared.current);
         }
         opened.failure()
     }
@@ -148,7 +157,9 @@ impl Gpu {
         match call(&opened) {
             Ok(answer) => {
                 let waited = start.elapsed().as_nanos() as u64;
-                opened.engine.counters.wait_ns.fetch_add(waited, Relaxed);
+                self.count(|asked| {
+                    asked.wait_ns.fetch_add(waited, Relaxed);
+                });
                 Some(answer)
             }
             Err(error) => {
@@ -158,7 +169,7 @@ impl Gpu {
                     tracing::warn!(%adapter, "{error}; the CPU takes over");
                 }
                 if opened.is_lost() {
-                    self.keeper.see_to(&self.current);
+                    self.shared.keeper.see_to(&self.shared.current);
                 }
                 None
             }
@@ -166,15 +177,25 @@ impl Gpu {
     }
     /// Books a call of `items` items, of which `apart` are the CPU's in any case.
     fn book(&self, task: Task, items: usize, apart: usize, by_device: bool) {
-        let opened = self.opened();
-        let counters = &opened.engine.counters;
-        if by_device {
-            counters.done.add(task, items - apart);
-            counters.beside.add(task, apart);
-        } else {
-            counters.taken_over.add(task, items - apart);
-            counters.beside.add(task, items);
-        }
+        self.count(|asked| {
+            if by_device {
+                asked.done.add(task, items - apart);
+                asked.beside.add(task, apart);
+            } else {
+                asked.taken_over.add(task, items - apart);
+                asked.beside.add(task, items);
+            }
+        });
+    }
+    /// Counts for all, and for this handle.
+    fn count(&self, add: impl Fn(&Asked)) {
+        add(&self.opened().engine.counters.asked);
+        add(&self.asked);
+    }
+    /// The same device, counted apart.
+    fn handle(&self) -> Arc<Self> {
+        let (shared, cpu) = (self.shared.clone(), self.cpu.clone());
+        Arc::new(Self { shared, cpu, asked: Asked::default() })
     }
     /// Whether a batch has the root that it states. What the device rejects, the CPU decides, and both must
     /// agree.
@@ -208,7 +229,7 @@ impl Accelerator for Gpu {
 
     fn check(&self, claims: &[Claim]) -> Vec<bool> {
         let mut verdicts = vec![false; claims.len()];
-        let mut sorted = self.sorted.take().recycled();
+        let mut sorted = self.shared.sorted.take().recycled();
         let (mut seals, mut tosses) = (0, 0);
         for (at, claim) in claims.iter().enumerate() {
             match claim {
@@ -235,11 +256,12 @@ impl Accelerator for Gpu {
             places.iter().zip(held).for_each(|(&at, holds)| verdicts[at] = *holds);
         }
         self.cpu.sums(sums).into_iter().for_each(|(at, holds)| verdicts[at] = holds);
-        let opened = self.opened();
-        opened.engine.counters.beside.add(Task::Aggregates, sums.len());
-        opened.engine.counters.beside.add(Task::Seals, seals);
-        opened.engine.counters.beside.add(Task::Tosses, tosses);
-        self.sorted.give(sorted.recycled());
+        self.count(|asked| {
+            asked.beside.add(Task::Aggregates, sums.len());
+            asked.beside.add(Task::Seals, seals);
+            asked.beside.add(Task::Tosses, tosses);
+        });
+        self.shared.sorted.give(sorted.recycled());
         verdicts
     }
 
@@ -295,12 +317,20 @@ impl Accelerator for Gpu {
     }
 
     fn usage(&self) -> Usage {
-        self.opened().engine.counters.usage()
+        self.opened().engine.counters.usage(&self.asked)
+    }
+
+    fn apart(&self) -> Option<Arc<dyn Accelerator>> {
+        Some(self.handle())
     }
 }
 
 impl Device for Gpu {
     fn fault(&self) -> Option<String> {
         self.failure().map(|failure| failure.to_string())
+    }
+
+    fn device_apart(&self) -> Option<Arc<dyn Device>> {
+        Some(self.handle())
     }
 }

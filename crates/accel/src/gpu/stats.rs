@@ -41,20 +41,27 @@ pub struct Stats {
     pub reopened: u64,
 }
 
-/// The counters behind [`Stats`].
+/// What was asked for, and who did it.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct Asked {
     /// What the device did for callers.
     pub done: Meter,
     /// What the CPU did for them: in the device's place, and what is none of its business.
     pub beside: Meter,
     /// The part of that which the device was to do.
     pub taken_over: Meter,
+    pub wait_ns: AtomicU64,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    /// By all callers.
+    pub asked: Asked,
     /// Items that the device answered, those of the self-test among them.
     pub items: AtomicU64,
     pub buffers: AtomicU64,
     pub batches: AtomicU64,
-    pub wait_ns: AtomicU64,
     pub bytes_up: AtomicU64,
     pub bytes_down: AtomicU64,
     pub kernel_ns: AtomicU64,
@@ -67,13 +74,13 @@ pub(super) struct Counters {
 impl Counters {
     /// A reading; what waits is the device's to say.
     pub(super) fn read(&self) -> Stats {
-        let taken_over = self.taken_over.read().all();
+        let taken_over = self.asked.taken_over.read().all();
         Stats {
-            calls: self.done.read().all().calls,
+            calls: self.asked.done.read().all().calls,
             items: self.items.load(Relaxed),
             buffers: self.buffers.load(Relaxed),
             batches: self.batches.load(Relaxed),
-            wait_ns: self.wait_ns.load(Relaxed),
+            wait_ns: self.asked.wait_ns.load(Relaxed),
             bytes_up: self.bytes_up.load(Relaxed),
             bytes_down: self.bytes_down.load(Relaxed),
             kernel_ns: self.kernel_ns.load(Relaxed),
@@ -86,14 +93,14 @@ impl Counters {
             reopened: self.reopened.load(Relaxed),
         }
     }
-    /// What was done, by kind of work and side.
-    pub(super) fn usage(&self) -> Usage {
+    /// What was done for those who `asked`, by kind of work and side, and what was found out about the device.
+    pub(super) fn usage(&self, asked: &Asked) -> Usage {
         Usage {
             has_gpu: true,
-            cpu: self.beside.read(),
-            gpu: self.done.read(),
-            taken_over: self.taken_over.read(),
-            gpu_ns: self.wait_ns.load(Relaxed),
+            cpu: asked.beside.read(),
+            gpu: asked.done.read(),
+            taken_over: asked.taken_over.read(),
+            gpu_ns: asked.wait_ns.load(Relaxed),
             rechecked: self.rechecked.load(Relaxed),
             mismatches: self.mismatches.load(Relaxed),
             lost: self.lost.load(Relaxed),
