@@ -11,7 +11,7 @@ use std::{
     alloc::{GlobalAlloc, Layout, System},
     ops::Range,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -22,8 +22,8 @@ use byzlab_accel::{
     gpu::{Gpu, Options, testing},
 };
 use byzlab_core::{
-    Accelerator, Batch, Claim, Committee, Costs, Digest, Profile, Puzzle, Scheme, Seal, Signature,
-    Signer, Transaction, Work,
+    Accelerator, Batch, Claim, Committee, Costs, Digest, Profile, PublicKey, Puzzle, Scheme, Seal,
+    Signature, Signer, Transaction, Work,
 };
 
 /// The system's allocator, and how often it was asked for memory, and for how much.
@@ -65,7 +65,7 @@ static TURN: Mutex<()> = Mutex::new(());
 const NARROW: usize = 1_024;
 const WIDE: usize = 4_096;
 /// Calls before counting: both slots of a ring have to grow.
-const WARM_UP: usize = 3;
+const WARM_UP: usize = 2;
 /// Calls of which the least counts.
 const COUNTED: usize = 3;
 
@@ -99,21 +99,38 @@ fn sums_are_ours() -> bool {
     ours
 }
 
-/// Every kind of work, by calls of `accelerator`.
-fn kinds(accelerator: &dyn Accelerator, sums: bool) -> Vec<Kind> {
+/// What is to be done, made once for all.
+struct Load {
+    committee: Vec<PublicKey>,
+    known: Vec<Claim>,
+    unknown: Vec<Claim>,
+    both: Vec<Claim>,
+    bad: Vec<Claim>,
+    batches: [[Claim; 1]; 2],
+    clients: Vec<Signer>,
+    text: Vec<u8>,
+}
+
+static LOAD: LazyLock<Load> = LazyLock::new(|| {
     let mut samples = Samples::new(WIDE);
-    accelerator.expect_keys(&samples.committee());
-    accelerator.expect_signing();
     let known = samples.signatures(Work::KnownKeys, WIDE, false);
     let unknown = samples.signatures(Work::UnknownKeys, WIDE, false);
-    let both: Vec<Claim> = known.iter().zip(&unknown).flat_map(|(a, b)| [a, b]).cloned().collect();
-    let bad = corrupt(&known);
-    let clients = samples.clients();
+    let both = known.iter().zip(&unknown).flat_map(|(a, b)| [a, b]).cloned().collect();
+    let (committee, bad, clients) = (samples.committee(), corrupt(&known), samples.clients());
     let batches = [NARROW, WIDE].map(|width| [batch(&clients[0], width)]);
-    let messages = samples.messages(WIDE, false);
+    let text = (0..WIDE + 96).map(|i| (i * 167 + i / 251) as u8).collect();
+    Load { committee, known, unknown, both, bad, batches, clients, text }
+});
+
+/// Every kind of work, by calls of `accelerator`; what is summed on the curve if `sums`.
+fn kinds(accelerator: &dyn Accelerator, sums: bool) -> Vec<Kind> {
+    let Load { committee, known, unknown, both, bad, batches, clients, text } = &*LOAD;
+    accelerator.expect_keys(committee);
+    accelerator.expect_signing();
+    let messages: Vec<&[u8]> = (0..WIDE).map(|i| &text[i..i + 96]).collect();
     let items: Vec<(&Signer, &[u8])> =
         clients.iter().cycle().zip(messages.iter().copied()).collect();
-    let solved = Samples::puzzle();
+    let unsolved = Samples::puzzle();
     let mut kinds = Vec::new();
     let mut kind = |what, each: usize, call: &mut dyn FnMut(usize)| {
         if SUMS.contains(&what) && !sums {
@@ -141,7 +158,7 @@ fn kinds(accelerator: &dyn Accelerator, sums: bool) -> Vec<Kind> {
     kind("signing", size_of::<Signature>(), &mut |n| {
         assert_eq!(accelerator.sign_many(&items[..n]).len(), n);
     });
-    kind("nonces", 0, &mut |n| assert_eq!(accelerator.search(&solved, 0..n as u64), None));
+    kind("nonces", 0, &mut |n| assert_eq!(accelerator.search(&unsolved, 0..n as u64), None));
     kinds
 }
 

@@ -39,7 +39,8 @@ pub(crate) fn mul_base_many(scalars: &[Scalar]) -> [[u8; 32]; TOGETHER] {
     let mut inverses = [Fe::ONE; TOGETHER];
     invert_all(products[..scalars.len()].iter().map(|p| p.z), &mut inverses[..scalars.len()]);
     let mut encodings = [[0; 32]; TOGETHER];
-    for ((bytes, p), inverse) in encodings.iter_mut().zip(&products).zip(inverses) {
+    let count = scalars.len();
+    for ((bytes, p), inverse) in encodings.iter_mut().zip(&products[..count]).zip(inverses) {
         *bytes = p.y.mul(inverse).to_bytes();
         bytes[31] |= (p.x.mul(inverse).to_bytes()[0] & 1) << 7;
     }
