@@ -12,7 +12,9 @@ const PARAMS: &str =
 
 fn scenario(name: &str, size: u16, seed: u64) -> Scenario {
     let mut scenario = Scenario::new(builtin().find(name).unwrap(), size, seed);
-    scenario.params = toml::from_str(PARAMS).unwrap();
+    if NAMES.contains(&name) {
+        scenario.params = toml::from_str(PARAMS).unwrap();
+    }
     scenario.network.delay = Delay::Range { low: Span::ms(2), high: Span::ms(30) };
     scenario.clients = Clients::open(4, Span::ms(25), Time::seconds(2));
     scenario.clients.load.retry = Span::ms(500);
@@ -163,6 +165,24 @@ fn nothing_to_do_is_done_slowly() {
         let rounds = outcome.notes["proposed"] / 4;
         assert!((50..=100).contains(&rounds), "{name}: {rounds}");
         assert_eq!(outcome.committed_blocks, 0, "{name}");
+    }
+}
+
+/// Whatever the leader says takes ten seconds longer. Nobody knows whom the coin will draw, so the network guesses.
+#[test]
+fn a_hostile_network_stops_those_whose_leader_it_knows() {
+    let confirmed = |name: &str, hunted: bool| {
+        let mut scenario = scenario(name, 4, 1);
+        let (during, by) = (Time::seconds(1)..Time::seconds(60), Span::seconds(10));
+        scenario.faults.extend(hunted.then_some(Fault::Hunt { during, by }));
+        scenario.clients.load.until = Time::seconds(6);
+        let outcome = simulate(&scenario);
+        assert_eq!(outcome.violations, [], "{name}");
+        outcome.committed_transactions()
+    };
+    for name in ["pbft", "bullshark", "tusk"] {
+        let [calm, hunted] = [false, true].map(|hunted| confirmed(name, hunted));
+        assert_eq!(hunted * 2 > calm, name == "tusk", "{name}: {hunted} of {calm}");
     }
 }
 

@@ -77,7 +77,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
     }
     /// To one site.
     fn ship(&mut self, number: u32, flight: u32, to: u32) {
-        let mut slow = 1;
+        let (mut slow, mut held) = (1, Span::ZERO);
         if !self.weather.is_fair() {
             let id = |site: u32| self.sites[site as usize].id;
             if !self.weather.open(number, to, id) {
@@ -85,13 +85,14 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 return;
             }
             slow = self.weather.slowness(id(number), id(to));
+            held = self.weather.held(self.clock, id(number));
         }
         let left = self.leave(number, flight);
         if self.links.loses(number) {
             self.books.lost += 1;
             return;
         }
-        let at = left + self.links.delay(left, number, to, slow);
+        let at = left + self.links.delay(left, number, to, slow) + held;
         self.flights.hold(flight);
         self.plan(at, Happening::Arrive { flight, site: to });
     }

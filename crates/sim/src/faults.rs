@@ -28,6 +28,7 @@ impl Fault {
             | Self::Slow { replica, .. }
             | Self::Attack { replica, .. } => vec![*replica],
             Self::Partition { groups, .. } => groups.concat(),
+            Self::Hunt { .. } => Vec::new(),
             Self::SplitBrain { replicas, apart } => [&replicas[..], apart].concat(),
         }
     }
@@ -84,6 +85,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 Fault::Crash { at, .. } | Fault::Restart { at, .. } => vec![*at],
                 Fault::Silent { during, .. }
                 | Fault::Partition { during, .. }
+                | Fault::Hunt { during, .. }
                 | Fault::Slow { during, .. } => vec![during.start, during.end],
                 Fault::Twins { .. } | Fault::SplitBrain { .. } | Fault::Attack { .. } => {
                     vec![Time::ZERO]
@@ -124,6 +126,11 @@ impl<Q: Queue<Happening>> World<'_, Q> {
                 self.weather.set_slow(*replica, if begins { *factor } else { 1 });
                 let what = if begins { "slow" } else { "fast again" };
                 self.books.mark(self.now, Some(*replica), what);
+            }
+            Fault::Hunt { by, .. } => {
+                self.weather.hunt(begins.then_some(*by));
+                let what = if begins { "the leader is hunted" } else { "nobody is hunted" };
+                self.books.mark(self.now, None, what);
             }
             Fault::Twins { replica, reshuffle } => {
                 if begins {

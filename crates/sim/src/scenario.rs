@@ -403,6 +403,17 @@ pub enum Fault {
         /// By which factor delays grow and its bandwidth shrinks, at least 1.
         factor: u32,
     },
+    /// The network is hostile to whoever leads: what it sends takes longer, as long as it is the last leader that anyone
+    /// [noted](byzlab_core::Note::Entered). Where nobody ever is, as under proof of work or a coin, it guesses, another
+    /// replica every [`GUESS`](crate::weather::GUESS). All arrives at last, as in an asynchronous network.
+    ///
+    /// The scheduler that Miller et al., *The Honey Badger of BFT Protocols*, CCS 2016, §3, hold against PBFT.
+    Hunt {
+        /// During which time.
+        during: Range<Time>,
+        /// How much longer.
+        by: Span,
+    },
     /// A replica runs something else under the same id and key.
     Attack {
         /// Which.

@@ -210,7 +210,7 @@ impl Fault {
             | Self::Twins { replica, .. }
             | Self::Slow { replica, .. }
             | Self::Attack { replica, .. } => Some(*replica),
-            Self::Partition { .. } | Self::SplitBrain { .. } => None,
+            Self::Partition { .. } | Self::SplitBrain { .. } | Self::Hunt { .. } => None,
         }
     }
     /// Whether it is the doing or the suffering of this replica itself, not of links alone.
@@ -262,6 +262,9 @@ impl fmt::Display for InWords<'_> {
                 }
                 Fault::Slow { replica, during, factor } => {
                     write!(f, "{replica} {factor} times slower {}", Window(during))?;
+                }
+                Fault::Hunt { during, by } => {
+                    write!(f, "the leader held back by {by} {}", Window(during))?;
                 }
                 Fault::Attack { replica, entry, .. } => write!(f, "{replica} runs {}", entry.name)?,
             }

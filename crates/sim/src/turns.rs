@@ -264,6 +264,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             Action::Commit(block) => self.commit(number, block),
             Action::Revert(to) => self.revert(number, to),
             Action::Note(note) => {
+                self.weather.heed(&note);
                 self.books.note(self.clock, self.sites[number as usize].id, note);
                 self.jot(number, Deed::Noted(note));
             }

@@ -1,7 +1,10 @@
 //! What faults do to links at the moment: partitions, slow replicas, silent ones, and who sees
 //! which twin.
 
-use byzlab_core::{ReplicaId, random::Stream};
+use byzlab_core::{Note, ReplicaId, Span, Time, View, random::Stream};
+
+/// For how long a network that hunts a leader and knows of none takes the same replica for it.
+pub const GUESS: Span = Span::ms(100);
 
 /// The state of all faults that act on links.
 #[derive(Debug)]
@@ -12,6 +15,9 @@ pub(crate) struct Weather {
     slow: Vec<u32>,
     /// Who says nothing.
     silent: Vec<bool>,
+    /// How much longer it takes what the leader sends, if it is hunted; and the last leader that is known.
+    hunt: Option<Span>,
+    leads: Option<(View, ReplicaId)>,
     twins: Vec<Twins>,
     /// Which of two worlds each site is in; empty where there is one.
     worlds: Vec<u8>,
@@ -63,7 +69,15 @@ impl Twins {
 impl Weather {
     pub(crate) fn new(replicas: u16, twins: Vec<Twins>) -> Self {
         let silent = vec![false; usize::from(replicas)];
-        Self { partitions: Vec::new(), slow: Vec::new(), silent, twins, worlds: Vec::new() }
+        Self {
+            partitions: Vec::new(),
+            slow: Vec::new(),
+            silent,
+            hunt: None,
+            leads: None,
+            twins,
+            worlds: Vec::new(),
+        }
     }
     /// With sites in two worlds, between which nothing passes.
     pub(crate) fn in_worlds(self, worlds: Vec<u8>) -> Self {
@@ -71,11 +85,33 @@ impl Weather {
     }
     /// Whether all links between replicas are as if there were no faults.
     pub(crate) fn is_fair(&self) -> bool {
-        self.partitions.is_empty() && self.slow.is_empty() && self.twins.is_empty()
+        self.partitions.is_empty()
+            && self.slow.is_empty()
+            && self.twins.is_empty()
+            && self.hunt.is_none()
     }
-    /// Whether partitions or slow links disturb progress.
+    /// Whether partitions, slow links or a hunt disturb progress.
     pub(crate) fn is_rough(&self) -> bool {
-        !self.partitions.is_empty() || !self.slow.is_empty()
+        !self.partitions.is_empty() || !self.slow.is_empty() || self.hunt.is_some()
+    }
+    /// Makes what a leader sends take so much longer, or no longer.
+    pub(crate) fn hunt(&mut self, by: Option<Span>) {
+        self.hunt = by;
+    }
+    /// Takes note of who leads.
+    pub(crate) fn heed(&mut self, note: &Note) {
+        if let Note::Entered { view, leader: Some(leader) } = note
+            && self.leads.is_none_or(|(known, _)| *view >= known)
+        {
+            self.leads = Some((*view, *leader));
+        }
+    }
+    /// How much longer it takes what `from` sends now than it would if nobody were hunted.
+    pub(crate) fn held(&self, now: Time, from: ReplicaId) -> Span {
+        let Some(by) = self.hunt else { return Span::ZERO };
+        let guess = (now.0 / GUESS.0 % self.silent.len() as u64) as u16;
+        let hunted = self.leads.map_or(ReplicaId(guess), |(_, leader)| leader);
+        if hunted == from { by } else { Span::ZERO }
     }
     /// Whether messages from one site of a replica reach a site of another. Sites are the copies of
     /// replicas; `of` says whose.

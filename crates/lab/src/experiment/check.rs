@@ -286,14 +286,15 @@ fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> 
         (false, true) => Err(Wrong::new(&at("kind"), format!("a {kind} needs `{key}`"))),
         _ => Ok(()),
     };
-    use FaultKind::{Attack, Partition, Silent, Slow};
+    use FaultKind::{Attack, Hunt, Partition, Silent, Slow};
     let lot = fault.drawn.is_some();
     takes("drawn", lot, lot && matches!(fault.kind, FaultKind::Crash | Silent | Slow))?;
-    takes("replica", fault.replica.is_some(), fault.kind != Partition && !lot)?;
+    takes("replica", fault.replica.is_some(), !matches!(fault.kind, Partition | Hunt) && !lot)?;
     takes("groups", fault.groups.is_some(), fault.kind == Partition)?;
     takes("factor", fault.factor.is_some(), fault.kind == Slow)?;
+    takes("by", fault.by.is_some(), fault.kind == Hunt)?;
     takes("protocol", fault.protocol.is_some(), fault.kind == Attack)?;
-    if !matches!(fault.kind, Silent | Partition | Slow) {
+    if !matches!(fault.kind, Silent | Partition | Slow | Hunt) {
         takes("until", fault.until.is_some(), false)?;
     }
     in_range(spec, fault.replicas(), &at("replica"))?;

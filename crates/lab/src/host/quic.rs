@@ -135,7 +135,11 @@ fn faults(fault: &spec::Fault) -> Vec<Fault> {
         FaultKind::Crash => Kind::Kill,
         FaultKind::Restart => Kind::Restart,
         FaultKind::Tamper => Kind::Tamper,
-        FaultKind::Silent | FaultKind::Partition | FaultKind::Slow | FaultKind::Attack => {
+        FaultKind::Silent
+        | FaultKind::Partition
+        | FaultKind::Slow
+        | FaultKind::Hunt
+        | FaultKind::Attack => {
             unreachable!("an experiment with such a fault here is refused")
         }
     };

@@ -172,6 +172,9 @@ fn one_fault(case: &Case, fault: &spec::Fault) -> Result<Vec<Fault>> {
         let groups = fault.groups.iter().flatten().map(ids).collect();
         return Ok(vec![Fault::Partition { groups, during }]);
     }
+    if fault.kind == FaultKind::Hunt {
+        return Ok(vec![Fault::Hunt { during, by: fault.by.unwrap_or_default() }]);
+    }
     let each = fault.replicas().iter().map(|&id| {
         let replica = ReplicaId(id);
         Ok(match fault.kind {
@@ -183,7 +186,7 @@ fn one_fault(case: &Case, fault: &spec::Fault) -> Result<Vec<Fault>> {
                 Fault::Slow { replica, during: during.clone(), factor }
             }
             FaultKind::Attack => attack(case, replica, fault)?,
-            FaultKind::Tamper | FaultKind::Partition => {
+            FaultKind::Tamper | FaultKind::Partition | FaultKind::Hunt => {
                 anyhow::bail!("a fault that is impossible here")
             }
         })

@@ -155,7 +155,7 @@ impl Default for Quic {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
-    /// When; for `silent`, `partition` and `slow`, from when on.
+    /// When; for `silent`, `partition`, `slow` and `hunt`, from when on.
     #[serde(default)]
     pub at: Span,
     /// What.
@@ -176,6 +176,9 @@ pub struct Fault {
     /// By which factor a slow replica's latencies grow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub factor: Option<u32>,
+    /// For a hunt: how much longer the network takes for what the leader sends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<Span>,
     /// For an attack: what the replica runs instead, written like a `[protocol]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub protocol: Option<toml::Table>,
@@ -200,6 +203,8 @@ pub enum FaultKind {
     Partition,
     /// What it sends and is sent takes longer. In simulation only.
     Slow,
+    /// The network holds back what the leader sends, whoever that is. In simulation only.
+    Hunt,
     /// It runs something else under its id and key. In simulation only.
     Attack,
 }
@@ -210,7 +215,7 @@ impl FaultKind {
         match self {
             Self::Crash | Self::Restart => &[Host::Sim, Host::Quic],
             Self::Tamper => &[Host::Quic],
-            Self::Silent | Self::Partition | Self::Slow | Self::Attack => &[Host::Sim],
+            Self::Silent | Self::Partition | Self::Slow | Self::Hunt | Self::Attack => &[Host::Sim],
         }
     }
 }
