@@ -129,7 +129,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             }
             Fault::Hunt { by, .. } => {
                 self.weather.hunt(begins.then_some(*by));
-                let what = if begins { "the leader is hunted" } else { "nobody is hunted" };
+                let what = if begins { "hunt of the leader" } else { "end of the hunt" };
                 self.books.mark(self.now, None, what);
             }
             Fault::Twins { replica, reshuffle } => {

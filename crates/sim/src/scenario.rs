@@ -403,9 +403,9 @@ pub enum Fault {
         /// By which factor delays grow and its bandwidth shrinks, at least 1.
         factor: u32,
     },
-    /// The network is hostile to whoever leads: what it sends takes longer, as long as it is the last leader that anyone
-    /// [noted](byzlab_core::Note::Entered). Where nobody ever is, as under proof of work or a coin, it guesses, another
-    /// replica every [`GUESS`](crate::weather::GUESS). All arrives at last, as in an asynchronous network.
+    /// The network is hostile to whoever leads: what it sends takes longer, as long as it is the last leader that
+    /// anyone [noted](byzlab_core::Note::Entered). Where nobody ever is, as under proof of work or a coin, the
+    /// network guesses, another replica every 100 ms. All arrives at last, as where nothing is timely.
     ///
     /// The scheduler that Miller et al., *The Honey Badger of BFT Protocols*, CCS 2016, §3, hold against PBFT.
     Hunt {

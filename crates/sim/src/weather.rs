@@ -4,7 +4,7 @@
 use byzlab_core::{Note, ReplicaId, Span, Time, View, random::Stream};
 
 /// For how long a network that hunts a leader and knows of none takes the same replica for it.
-pub const GUESS: Span = Span::ms(100);
+const GUESS: Span = Span::ms(100);
 
 /// The state of all faults that act on links.
 #[derive(Debug)]
