@@ -3,7 +3,9 @@
 use std::{env, fs, path::Path, process::Command};
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Where it is built now, and not where this script was: checkouts may share a target folder.
+    let here = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let root = Path::new(&here).join("../..");
     let out = env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     // Without a lock file (as a dependency of another workspace) there is nothing to say.
     let lock = fs::read(root.join("Cargo.lock")).unwrap_or_default();
