@@ -1,14 +1,14 @@
 //! Records as a table on the terminal.
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{CellAlignment, Table};
 
-use crate::record::Record;
+use crate::{conform::STYLE, record::Record};
 
 /// One row for each protocol, host and point; runs that differ by seed alone are put together by
 /// their means.
 pub(super) fn of_records(records: &[Record]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    table.load_style(STYLE).set_header([
         "protocol",
         "host",
         "nodes",

@@ -115,8 +115,8 @@ impl Sheet {
 
 /// The longest line that is printed.
 const COLUMNS: u16 = 120;
-/// A line below the header and none between rows, for there are many.
-const STYLE: TableStyle =
+/// How tables stand on a terminal: a line below the header and none between rows, for there are many.
+pub(crate) const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// As `byzlab conform` prints it.

@@ -307,6 +307,9 @@ fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> 
         &at("groups"),
     )?;
     ensure(fault.factor != Some(0), &at("factor"), || "a factor is at least 1".into())?;
+    ensure(fault.by != Some(Span::ZERO), &at("by"), || {
+        "a hunt holds back by more than 0 s".into()
+    })?;
     ensure(fault.at < spec.stop.after, &at("at"), || {
         format!("the run is over then, after {}", spec.stop.after)
     })?;
