@@ -19,8 +19,22 @@ const TRIES: usize = 3;
 /// At least so many sizes.
 const SIZES_MIN: usize = 4;
 
-/// How long the runs of which the median is told may take together; a second one is always done.
+/// How long the runs of which the median is told may take together; one is always done.
 const RUNS_MAX: Duration = Duration::from_secs(2);
+/// The most calls of a warm-up.
+const WARM_UP_MAX: usize = 1_024;
+
+/// How often a call is made for the median of its times.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// For so long it is made untimed, at least once: a system takes a few of them to give each thread a core.
+    pub warm_up: Duration,
+    /// Then timed so often, fewer times where it takes long.
+    pub runs: usize,
+}
+
+/// What the costs are measured with, each time that they are not known.
+const QUICK: Effort = Effort { warm_up: Duration::ZERO, runs: 3 };
 
 /// What one call of some width took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +107,7 @@ fn points(
 ) -> Result<(Vec<Point>, Option<Point>), String> {
     let mut points: Vec<Point> = Vec::new();
     for &items in sizes(work).iter().filter(|&&items| items <= widest.max(1)) {
-        let width = median_of(3, work, items, false, accelerator, clock, samples)?;
+        let width = median_of(QUICK, work, items, false, accelerator, clock, samples)?;
         let time = width.time;
         points.push(Point { items, bytes: width.bytes, ns: time.as_nanos() as u64 });
         let rose = points[points.len() - 1].ns >= RISE * points[0].ns;
@@ -110,20 +124,19 @@ fn points(
         Work::Nonces => None,
         _ => {
             let items = points[points.len().min(SIZES_MIN) - 1].items;
-            let width = median_of(3, work, items, true, accelerator, clock, samples)?;
+            let width = median_of(QUICK, work, items, true, accelerator, clock, samples)?;
             Some(Point { items, bytes: width.bytes, ns: width.time.as_nanos() as u64 })
         }
     };
     Ok((points, long))
 }
 
-/// Does `items` items of one kind of work `1 + runs` times, fewer where they take long, but twice at
-/// least; the median time of all but the first.
+/// The median time of `items` items of one kind of work.
 ///
 /// # Errors
 /// When an answer is wrong.
 pub fn median_of(
-    runs: usize,
+    effort: Effort,
     work: Work,
     items: u64,
     long: bool,
@@ -139,23 +152,28 @@ pub fn median_of(
     } else {
         SHORT
     } as u64;
-    let (mut times, began) = (Vec::new(), clock.now());
+    let mut times = Vec::new();
     let mut time = |call: &mut dyn FnMut() -> bool| {
-        for run in 0..=runs {
+        let mut timed = || {
             let start = clock.now();
-            if run > 1 && start.saturating_sub(began) > RUNS_MAX {
+            let right = call();
+            right.then(|| clock.now().saturating_sub(start)).ok_or_else(wrong)
+        };
+        let began = clock.now();
+        for _ in 0..WARM_UP_MAX {
+            timed()?;
+            if clock.now().saturating_sub(began) >= effort.warm_up {
                 break;
             }
-            let right = call();
-            let took = clock.now().saturating_sub(start);
-            if !right {
-                return Err(wrong());
-            }
-            if run > 0 {
-                times.push(took);
+        }
+        let began = clock.now();
+        for _ in 0..effort.runs {
+            times.push(timed()?);
+            if clock.now().saturating_sub(began) > RUNS_MAX {
+                break;
             }
         }
-        Ok(())
+        Ok::<_, String>(())
     };
     let count = items as usize;
     match work {

@@ -36,7 +36,7 @@ pub use check::differences;
 pub(crate) use check::hostile;
 pub use clock::{Clock, WallClock};
 pub use fit::{Point, fit};
-pub use measure::{Width, measure, median_of};
+pub use measure::{Effort, Width, measure, median_of};
 pub use pick::{Devices, Picked, Wanted};
 pub use route::{Device, Routed};
 pub use sample::Samples;

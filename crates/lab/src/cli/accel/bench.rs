@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use byzlab_accel::{
     Cpu,
-    choice::{Samples, WallClock, Width, median_of},
+    choice::{Effort, Samples, WallClock, Width, median_of},
     floor::clock_hz,
     gpu::Gpu,
 };
@@ -19,8 +19,8 @@ use byzlab_core::{Accelerator, Work};
 
 use super::report::{CpuLimits, Limit, Opened, Row};
 
-/// Runs of which the median is told; fewer where one takes long.
-const RUNS: usize = 5;
+/// How often each width is done.
+const EFFORT: Effort = Effort { warm_up: Duration::from_millis(30), runs: 7 };
 /// A nonce costs so little that a width of one says nothing: searches are so many times wider.
 const NONCES: u64 = 1 << 10;
 /// All that one puzzle has.
@@ -133,7 +133,7 @@ impl Bench<'_> {
         let committee = self.samples.committee();
         let mut time = |side: &dyn Accelerator| {
             side.expect_keys(&committee);
-            median_of(RUNS, work, items, long, side, &clock, &mut self.samples)
+            median_of(EFFORT, work, items, long, side, &clock, &mut self.samples)
                 .map_err(|why| anyhow!(why))
         };
         let before = clock_hz();
