@@ -48,17 +48,12 @@ impl Bullshark {
         }
     }
 
-    /// The round to build on: the last that has a quorum (N, §3.1); or the one before if the own last vertex is
-    /// there, so that no round is passed over for being a little late. None if it was built on, or while the
-    /// own header there may yet be certified.
+    /// The round to build on (N, §3.1); while the own last header may yet be certified, a later one alone.
     fn base(&self) -> Option<Round> {
-        let (top, last) = (self.loom.dag.top(), self.loom.last_round());
-        if self.votes.is_some() {
-            return (last < top).then_some(top);
-        }
-        match last.next() == top && self.loom.dag.has_quorum(last) {
-            true => Some(last),
-            false => (last <= top).then_some(top),
+        let top = self.loom.dag.top();
+        match self.votes {
+            Some(_) => (self.loom.last_round() < top).then_some(top),
+            None => self.loom.base(),
         }
     }
 

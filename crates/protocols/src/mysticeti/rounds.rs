@@ -20,7 +20,7 @@ impl Mysticeti {
     /// Asks for the next block's batch, if it is time to make one: with a quorum of the last round's blocks,
     /// something to do, and nobody to wait for.
     pub(super) fn advance(&mut self, now: Time, out: &mut Effects<Self>) {
-        let Some(base) = self.base() else { return };
+        let Some(base) = self.loom.base() else { return };
         let called = self.is_busy() || self.loom.dag.highest() > self.loom.last_round();
         let Self { pace, loom, slots, .. } = self;
         let spoke = |round| {
@@ -41,18 +41,8 @@ impl Mysticeti {
         }
     }
 
-    /// The round to build on: the last that has a quorum; or the one before if the own last block is there,
-    /// so that no round is passed over for being a little late. None if it was built on.
-    fn base(&self) -> Option<Round> {
-        let (top, last) = (self.loom.dag.top(), self.loom.last_round());
-        match last.next() == top && self.loom.dag.has_quorum(last) {
-            true => Some(last),
-            false => (last <= top).then_some(top),
-        }
-    }
-
     pub(super) fn on_leader_timer(&mut self, now: Time, out: &mut Effects<Self>) {
-        if let Some(Round(round)) = self.pace.give_up(self.base()) {
+        if let Some(Round(round)) = self.pace.give_up(self.loom.base()) {
             out.note(Note::TimedOut { view: View(round) });
         }
         self.advance(now, out);
@@ -61,7 +51,7 @@ impl Mysticeti {
     /// Makes the next block.
     pub(super) fn on_batch(&mut self, now: Time, batch: Batch, out: &mut Effects<Self>) {
         self.pace.asking = false;
-        let Some(base) = self.base() else {
+        let Some(base) = self.loom.base() else {
             return Loom::waits("a batch came for a round that has its block", out);
         };
         let round = base.next();

@@ -148,6 +148,15 @@ impl Loom {
     pub fn last_round(&self) -> Round {
         self.last.as_ref().map_or(Round(0), |last| last.round)
     }
+    /// The round to build on: the last that has a quorum; or the one before if the own last vertex is there, so
+    /// that no round is passed over for being a little late. None if it was built on.
+    pub fn base(&self) -> Option<Round> {
+        let (top, last) = (self.dag.top(), self.last_round());
+        match last.next() == top && self.dag.has_quorum(last) {
+            true => Some(last),
+            false => (last <= top).then_some(top),
+        }
+    }
     /// Whether something waits to be decided, or proven.
     pub fn is_busy(&self) -> bool {
         self.dag.has_load() || self.order.unproven() > 0
