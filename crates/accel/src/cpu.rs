@@ -12,7 +12,6 @@ use byzlab_core::{
 use crate::{
     claims::Sorted,
     ed25519::{Item, Verifier},
-    floor::Curve,
     meter::Meter,
     scratch::{Reuse, Shelf, empty},
     sha256::{Scan, Sha256, Way},
@@ -99,9 +98,9 @@ impl Cpu {
     pub(crate) fn sha(&self) -> Sha256 {
         self.hands.sha
     }
-    /// How it computes on the curve.
-    pub(crate) fn curve(&self) -> Curve {
-        self.hands.verifier.floor()
+    /// How it checks signatures.
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.hands.verifier
     }
     /// Its threads.
     pub(crate) fn workers(&self) -> &Workers {

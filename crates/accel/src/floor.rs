@@ -36,8 +36,8 @@ use byzlab_core::Work;
 
 use crate::{
     Cpu,
-    ed25519::BATCH_MAX,
-    sha256::{HEADER_BITS, blocks, padding},
+    ed25519::{BATCH_MAX, Verifier},
+    sha256::{HEADER_BITS, Way, blocks, padding},
 };
 
 /// What an item takes at least.
@@ -60,29 +60,29 @@ impl Cpu {
         match work {
             Work::Hashes | Work::Merkle if items == 1 => {
                 let prefix = usize::from(work == Work::Merkle);
-                let sha = self.sha().messages().floor()?;
+                let sha = Sha::of(self.sha().messages())?;
                 let cycles = LATENCY * blocks(prefix + bytes) as f64;
                 Some(Floor { cycles, by: sha.by })
             }
             Work::Hashes => {
-                let sha = self.sha().messages().floor()?;
+                let sha = Sha::of(self.sha().messages())?;
                 Some(Floor { cycles: sha.block * blocks(bytes) as f64, by: sha.by })
             }
             Work::Merkle => {
-                let (leaf, node) = (self.sha().messages().floor()?, self.sha().nodes().floor()?);
+                let (leaf, node) = (Sha::of(self.sha().messages())?, Sha::of(self.sha().nodes())?);
                 let nodes = (items - 1) as f64 / items as f64;
                 let of_nodes = nodes * (node.block + node.known_block);
                 let cycles = leaf.block * blocks(1 + bytes) as f64 + of_nodes;
                 Some(Floor { cycles, by: leaf.by })
             }
             Work::Nonces => {
-                let sha = self.sha().nonces().floor()?;
+                let sha = Sha::of(self.sha().nonces())?;
                 Some(Floor { cycles: sha.nonce, by: sha.by })
             }
             Work::KnownKeys | Work::UnknownKeys => {
                 let batch = BATCH_MAX as f64;
                 let keys = if work == Work::KnownKeys { COMMITTEE } else { batch };
-                let curve = self.curve();
+                let curve = Curve::of(self.verifier());
                 let products = 20.0 + sum(batch, keys) / batch;
                 let hash = curve.sha512_block * sha512_blocks(bytes) as f64;
                 let cycles = 254.0 * curve.square + products * curve.product + hash;
@@ -113,21 +113,34 @@ const fn sha512_blocks(statement: usize) -> usize {
 
 /// What SHA-256 takes at least, in cycles.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sha {
+struct Sha {
     /// A block.
-    pub block: f64,
+    block: f64,
     /// One that is known before, such as padding: its schedule is.
-    pub known_block: f64,
+    known_block: f64,
     /// A nonce of a search.
-    pub nonce: f64,
-    pub by: &'static str,
+    nonce: f64,
+    by: &'static str,
+}
+
+impl Sha {
+    /// `None` where nobody counted.
+    fn of(way: Way) -> Option<Self> {
+        match way {
+            #[cfg(target_arch = "x86_64")]
+            Way::Wide(..) => Some(WIDE),
+            #[cfg(target_arch = "x86_64")]
+            Way::Ni(_) => Some(NI),
+            Way::Portable => None,
+        }
+    }
 }
 
 /// A pair of rounds by the SHA instructions is ready after four cycles, and a block has 32.
 const LATENCY: f64 = 32.0 * 4.0;
 
 /// By the SHA instructions. A nonce takes 104 of the 112 in its two blocks.
-pub(crate) const NI: Sha = Sha {
+const NI: Sha = Sha {
     block: 160.0 / 4.0,
     known_block: 32.0,
     nonce: 2.0 * 160.0 / 4.0 * 104.0 / 112.0,
@@ -135,7 +148,7 @@ pub(crate) const NI: Sha = Sha {
 };
 
 /// By AVX-512.
-pub(crate) const WIDE: Sha = Sha {
+const WIDE: Sha = Sha {
     block: abreast(64 * ROUND + 48 * WORD + 8, 16.0),
     known_block: abreast(64 * (ROUND - 1) + 8, 16.0),
     nonce: abreast(nonce_operations(), 16.0),
@@ -226,15 +239,21 @@ const fn schedule(words: &mut [Known; 64], end: usize) -> u32 {
 
 /// What arithmetic on the curve takes at least, in cycles.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Curve {
-    pub product: f64,
-    pub square: f64,
-    pub sha512_block: f64,
-    pub by: &'static str,
+struct Curve {
+    product: f64,
+    square: f64,
+    sha512_block: f64,
+    by: &'static str,
+}
+
+impl Curve {
+    fn of(verifier: &Verifier) -> Self {
+        if verifier.is_wide() { IFMA } else { SCALAR }
+    }
 }
 
 /// Eight abreast, by AVX-512.
-pub(crate) const IFMA: Curve = Curve {
+const IFMA: Curve = Curve {
     product: abreast(50, 8.0),
     square: abreast(30, 8.0),
     sha512_block: abreast(80 * ROUND + 64 * WORD + 8, 8.0),
@@ -242,7 +261,7 @@ pub(crate) const IFMA: Curve = Curve {
 };
 
 /// One at a time; hashes, which few instructions bound, are left out.
-pub(crate) const SCALAR: Curve =
+const SCALAR: Curve =
     Curve { product: 25.0, square: 15.0, sha512_block: 0.0, by: "64-bit multiplications" };
 
 /// Steps of the chain that is timed, each of two operations: some ten thousand cycles, in which nothing

@@ -29,7 +29,6 @@ use byzlab_core::{PublicKey, Signature};
 
 use self::{batch::Batches, keys::Keys, plain::Plain};
 use crate::{
-    floor,
     scratch::{Reuse, Shelf, empty},
     workers::Workers,
 };
@@ -74,13 +73,12 @@ impl Verifier {
         }
     }
 
-    /// What its arithmetic takes at least.
-    pub fn floor(&self) -> floor::Curve {
+    /// Whether it computes on [eight points](wide) abreast.
+    pub fn is_wide(&self) -> bool {
         #[cfg(target_arch = "x86_64")]
-        if self.wide.is_some() {
-            return floor::IFMA;
-        }
-        floor::SCALAR
+        return self.wide.is_some();
+        #[cfg(not(target_arch = "x86_64"))]
+        false
     }
 
     /// Tells of each item whether it holds, in any order: what `core`'s `verify_ed25519` says of it.

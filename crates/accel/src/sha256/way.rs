@@ -11,7 +11,6 @@ use super::{
     ni::ShaNi,
     wide::{self, Avx512},
 };
-use crate::floor;
 
 /// Messages that AVX-512 leaves and the SHA instructions take together: several times as many as go abreast.
 #[cfg(target_arch = "x86_64")]
@@ -51,16 +50,6 @@ impl Way {
             #[cfg(target_arch = "x86_64")]
             Self::Ni(_) => "sha-ni",
             Self::Portable => "portable sha",
-        }
-    }
-    /// What it takes at least; `None` where nobody counted.
-    pub fn floor(self) -> Option<floor::Sha> {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Wide(..) => Some(floor::WIDE),
-            #[cfg(target_arch = "x86_64")]
-            Self::Ni(_) => Some(floor::NI),
-            Self::Portable => None,
         }
     }
     /// As [`Sha256::hash_many`](super::Sha256::hash_many).
