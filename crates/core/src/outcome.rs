@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     block::Head,
-    id::{Height, ReplicaId},
+    id::{Height, ReplicaId, View},
     time::{Span, Time},
 };
 
@@ -30,6 +30,8 @@ pub struct Outcome {
     pub events: u64,
     /// Views that replicas gave up, all together.
     pub view_changes: u64,
+    /// The highest view that a replica entered, where there are views.
+    pub highest_view: View,
     /// What must not happen and did; empty in a good run.
     pub violations: Vec<Violation>,
     /// The digest of everything that happened; none where a run cannot be repeated exactly.

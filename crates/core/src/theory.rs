@@ -86,9 +86,11 @@ pub struct Theory {
     /// All messages of a crashed leader's turn, but the kinds named [apart](Self::apart): what a
     /// view given up in vain costs too.
     pub turn: Option<Formula>,
-    /// When it commits nothing although no more than f are faulty, and why: first with this variant's
-    /// own parameters, then with others that it may be given.
+    /// When it commits nothing, or nothing for many views, although no more than f are faulty, and why: first
+    /// with this variant's own parameters, then with others that it may be given.
     pub stalls: &'static [Stall],
+    /// So many times the first of its [bounds](Self::bounds) lasts a view at most in which nothing is decided.
+    pub longest_view: u64,
     /// Conventions and remarks that a reader of the table needs; may be empty.
     pub remark: &'static str,
 }
@@ -114,6 +116,7 @@ impl Theory {
         view_change: ViewChange::None("nobody leads"),
         turn: None,
         stalls: &[],
+        longest_view: 1,
         remark: "",
     };
 
@@ -131,6 +134,17 @@ impl Theory {
     ) -> Option<&'static str> {
         let here = self.stalls.iter().filter(|stall| stall.is_of(params));
         here.filter_map(|stall| stall.says(size, faulty)).next()
+    }
+    /// The first view that can decide a block, with these parameters, all resolved, and these replicas crashed
+    /// or silent from the beginning; and what a decision takes. `None` where theory has no such view.
+    pub fn decides_in(
+        &self,
+        params: &toml::Table,
+        size: u16,
+        faulty: &[u16],
+    ) -> Option<(u64, &'static str)> {
+        let stall = self.stalls.iter().find(|stall| stall.is_of(params))?;
+        Some(((stall.decides_in)(size, faulty)?, stall.takes))
     }
     /// This variant's parameters and `more` of them, TOML like [`ideal`](Self::ideal).
     ///
@@ -387,9 +401,12 @@ pub enum ViewChange {
 pub struct Stall {
     /// The parameters, as TOML, with which it happens: all of them, and others do not matter.
     pub given: &'static str,
-    /// Whether this happens in a committee of this size with these replicas crashed or silent.
-    pub when: fn(size: u16, faulty: &[u16]) -> bool,
-    /// Why, for the report that shows it.
+    /// The first view that can decide a block in a committee of this size, with these replicas crashed or
+    /// silent from the beginning; `None` if there is none.
+    pub decides_in: fn(size: u16, faulty: &[u16]) -> Option<u64>,
+    /// What a decision takes: `"two live leaders in a row"`.
+    pub takes: &'static str,
+    /// Why there is no such view, for the report that shows it.
     pub why: &'static str,
 }
 
@@ -400,23 +417,20 @@ impl Stall {
         given.is_ok_and(|given| given.iter().all(|(key, value)| params.get(key) == Some(value)))
     }
     fn says(&self, size: u16, faulty: &[u16]) -> Option<&'static str> {
-        (self.when)(size, faulty).then_some(self.why)
+        (self.decides_in)(size, faulty).is_none().then_some(self.why)
     }
 }
 
-/// How many replicas in a row, round robin, are not among `faulty`: what rules that ask for
-/// consecutive views live from. `u16::MAX` if nobody is faulty.
-pub fn longest_live_run(size: u16, faulty: &[u16]) -> u16 {
-    if faulty.is_empty() {
-        return u16::MAX;
-    }
-    let turns = (0..size).chain(0..size).map(|id| !faulty.contains(&id));
-    let (mut run, mut longest) = (0, 0);
-    for live in turns {
-        run = if live { run + 1 } else { 0 };
-        longest = longest.max(run);
-    }
-    longest
+/// The last of the first `length` views in a row, from view 1 on, whose leaders are not among `faulty`, where
+/// replica v mod `size` leads view v: what rules that ask for consecutive views live from.
+pub fn live_run(size: u16, faulty: &[u16], length: u16) -> Option<u64> {
+    let mut run = 0;
+    // A run that is not in two turns and what goes on from there is in none.
+    (1..=2 * u64::from(size) + u64::from(length)).find(|view| {
+        let leader = (view % u64::from(size.max(1))) as u16;
+        run = if faulty.contains(&leader) { 0 } else { run + 1 };
+        run >= length
+    })
 }
 
 #[cfg(test)]
@@ -448,7 +462,8 @@ mod tests {
 
     #[test]
     fn a_stall_holds_for_the_parameters_that_it_names() {
-        let stall = |given, why| Stall { given, when: |_, faulty| faulty.contains(&0), why };
+        let decides_in = |_, faulty: &[u16]| (!faulty.contains(&0)).then_some(7);
+        let stall = |given, why| Stall { given, decides_in, takes: "luck", why };
         const OWN: &str = "leaders = \"turns\"";
         let stalls = vec![stall(OWN, "the next"), stall("leaders = \"one\"", "the only one")];
         let theory = Theory { stalls: stalls.leak(), ..Theory::BLANK };
@@ -462,14 +477,22 @@ mod tests {
             (Some("the next"), Some("the only one"))
         );
         assert_eq!((with("one", &[1]), with("lot", &[0])), (None, None));
+        let first = |leaders: &str, faulty| {
+            let params = format!("leaders = \"{leaders}\"").parse().expect("TOML");
+            theory.decides_in(&params, 4, faulty)
+        };
+        assert_eq!((first("one", &[1]), first("one", &[0])), (Some((7, "luck")), None));
+        assert_eq!(first("lot", &[1]), None, "of these parameters theory says nothing");
     }
 
     #[test]
     fn live_runs_go_round() {
-        assert_eq!(longest_live_run(4, &[]), u16::MAX);
-        assert_eq!(longest_live_run(4, &[1]), 3);
-        assert_eq!(longest_live_run(7, &[0, 1]), 5);
-        assert_eq!(longest_live_run(7, &[0, 3]), 3);
-        assert_eq!(longest_live_run(2, &[0, 1]), 0);
+        assert_eq!((live_run(4, &[], 4), live_run(1, &[], 4)), (Some(4), Some(4)));
+        assert_eq!((live_run(4, &[1], 3), live_run(4, &[1], 4)), (Some(4), None), "2, 3, 0");
+        assert_eq!((live_run(7, &[0, 1], 5), live_run(7, &[0, 1], 6)), (Some(6), None));
+        assert_eq!((live_run(7, &[0, 3], 3), live_run(7, &[0, 3], 4)), (Some(6), None));
+        // Replica 0 leads no view before view 7, so the run that goes round comes late.
+        assert_eq!(live_run(7, &[1, 2, 4], 3), Some(7));
+        assert_eq!(live_run(2, &[0, 1], 1), None);
     }
 }

@@ -115,3 +115,20 @@ fn only_who_stays_down_counts_and_from_when_on_all_are() {
     assert_eq!(stall.from, Span::seconds(5));
     assert_eq!(of(&two.replace("= 3", "= 1")), None, "side by side they leave four in a row");
 }
+
+/// Of ten replicas 1, 2 and 4 are down: four live leaders in a row lead views 5 to 8. A short run does not get
+/// there, a longer one does.
+#[test]
+fn a_run_that_is_too_short_for_the_first_four_in_a_row_says_so() {
+    let faults: String = [1, 2, 4].map(|id| CRASH.replace("= 0", &format!("= {id}"))).concat();
+    let after = |seconds: u32| {
+        let more = format!("[cluster]\nnodes = 10\n[stop]\nafter = '{seconds}s'\n{faults}");
+        ran(&case("name = 'hotstuff'", &more))
+    };
+    let short = after(4);
+    let why = short.stall.as_deref().unwrap_or_default();
+    assert!(why.contains("four live leaders in a row") && why.contains("in view 8"), "{why}");
+    assert_eq!((short.is_good(), short.summary.committed_blocks), (true, 0));
+    let long = after(20);
+    assert!(long.stall.is_none() && long.summary.committed_blocks > 0, "{:?}", long.summary);
+}

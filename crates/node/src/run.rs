@@ -8,7 +8,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Accelerator, Height, Registry, Span, Time,
+    Accelerator, Height, Registry, Span, Time, View,
     outcome::{Outcome, Sample},
 };
 
@@ -122,6 +122,7 @@ pub fn run_client(
         signatures_checked: 0,
         events: 0,
         view_changes: 0,
+        highest_view: View(0),
         violations: Vec::new(),
         trace_digest: None,
         heads: Vec::new(),

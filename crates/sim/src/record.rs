@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use byzlab_core::{
-    Note, ReplicaId, Span, Time,
+    Note, ReplicaId, Span, Time, View,
     outcome::{Latency, Mark, Sample, Traffic},
 };
 
@@ -52,6 +52,7 @@ pub(crate) struct Books {
     notes: Counters<u64>,
     last_notes: VecDeque<(Time, ReplicaId, Note)>,
     pub(crate) view_changes: u64,
+    pub(crate) highest_view: View,
     pub(crate) signatures_checked: u64,
     pub(crate) signatures_made: u64,
     /// What making signatures and proving claims cost all replicas together.
@@ -82,7 +83,10 @@ pub(crate) struct Books {
 impl Books {
     pub(crate) fn note(&mut self, at: Time, by: ReplicaId, note: Note) {
         let name = match note {
-            Note::Entered { .. } => ["entered", "", ""],
+            Note::Entered { view, .. } => {
+                self.highest_view = self.highest_view.max(view);
+                ["entered", "", ""]
+            }
             Note::TimedOut { .. } => {
                 self.view_changes += 1;
                 ["timed out", "", ""]

@@ -44,6 +44,7 @@ impl<Q: Queue<Happening>> World<'_, Q> {
             signatures_checked: self.books.signatures_checked,
             events: self.books.events,
             view_changes: self.books.view_changes,
+            highest_view: self.books.highest_view,
             violations: self.checks.violations,
             trace_digest: Some(self.tracer.digest),
             heads,

@@ -69,7 +69,8 @@ fn nobody_gets_more_than_its_theory_stands() {
 fn where_theory_stalls_agreement_alone_is_asked() {
     let stalling = Stall {
         given: "",
-        when: |size, faulty| size == 4 && !faulty.is_empty(),
+        decides_in: |size, faulty| (size != 4 || faulty.is_empty()).then_some(1),
+        takes: "luck",
         why: "for the test",
     };
     let theory = Theory { stalls: vec![stalling].leak(), ..BYZANTINE };

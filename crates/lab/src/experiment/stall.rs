@@ -3,6 +3,10 @@
 //! A stall follows only from replicas that are down together until the end of the run, and only under
 //! the parameters that it names: the rule of commits and the rotation of leaders that were configured.
 //! Where fewer are down, or for a while, or before, whatever stops is a failure.
+//!
+//! A run can also be too short: its leaders have their turns in an order in which the first view that can decide
+//! comes late, and waits have grown until then. That explains a run in which nothing was committed, and whose
+//! views went by as fast as their longest wait allows, and faster.
 
 use std::collections::BTreeMap;
 
@@ -67,6 +71,25 @@ impl Case {
         let mut gone: Vec<_> = silent.into_iter().map(|(id, since)| (since, id)).collect();
         gone.sort_unstable();
         gone
+    }
+    /// Why theory lets a run that ended like this commit nothing, though a longer one would.
+    pub(crate) fn too_short(&self, outcome: &Outcome) -> Option<String> {
+        if outcome.committed_blocks > 0 {
+            return None;
+        }
+        let theory = sweep::theory(self.entry, &self.params)?;
+        let always = self.gone().into_iter().filter(|&(since, _)| since == Span::ZERO);
+        let ids: Vec<u16> = always.map(|(_, id)| id).collect();
+        let (first, takes) = theory.decides_in(&self.params, self.spec.cluster.nodes, &ids)?;
+        let highest = outcome.highest_view.0;
+        let longest = theory::span(&self.params, theory.bounds.first()?).ok()?;
+        let in_time = longest.times(theory.longest_view.saturating_mul(highest));
+        (highest < first && outcome.duration <= in_time).then(|| {
+            format!(
+                "a decision takes {takes}: their turns bring them first in view {first}, and this run came to \
+                 view {highest}"
+            )
+        })
     }
     fn decision(&self, theory: &Theory) -> Span {
         let bound = theory.bounds.first().and_then(|name| theory::span(&self.params, name).ok());

@@ -15,7 +15,7 @@ use std::{
 };
 
 use byzlab_core::{
-    Committee, Height, Scheme, Signer, Span, Time, Usage, VoteKeys,
+    Committee, Height, Scheme, Signer, Span, Time, Usage, View, VoteKeys,
     outcome::{Mark, Outcome, Sample},
 };
 
@@ -299,10 +299,11 @@ impl Stage {
         let duration = self.clock.now().since(Time::ZERO);
         let seen = crowd.end();
         let mut sum = Counters::default();
-        let mut ledgers = Vec::new();
+        let (mut ledgers, mut highest_view) = (Vec::new(), View(0));
         for member in self.members {
             let (counters, ledger) = member.end()?;
             sum.add(&counters);
+            highest_view = highest_view.max(counters.view);
             ledgers.push(ledger);
         }
         if plan.mode == Mode::InProcess {
@@ -324,6 +325,7 @@ impl Stage {
             signatures_checked: sum.signatures_checked,
             events: sum.events,
             view_changes: sum.view_changes,
+            highest_view,
             violations: found.violations,
             trace_digest: None,
             heads: ledgers.iter().map(|ledger| ledger.as_ref().map(|l| l.head)).collect(),

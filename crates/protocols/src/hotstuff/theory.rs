@@ -4,9 +4,10 @@
 //! with its proposal, a δ later.
 
 use byzlab_core::theory::{
-    Delays, Formula, Recovery, Resilience, Responsive, Stall, Theory, Timing, ViewChange,
-    longest_live_run,
+    Delays, Formula, Recovery, Resilience, Responsive, Stall, Theory, Timing, ViewChange, live_run,
 };
+
+use crate::kit::pacemaker::DOUBLINGS_MAX;
 
 /// What all have in common.
 const FAMILY: Theory = Theory {
@@ -19,6 +20,7 @@ const FAMILY: Theory = Theory {
     apart: &["status"],
     resilience: Resilience::byzantine(3),
     responsive: Responsive::Always,
+    longest_view: 1 << DOUBLINGS_MAX,
     ..Theory::BLANK
 };
 
@@ -26,28 +28,32 @@ const FAMILY: Theory = Theory {
 /// protocol goes by.
 const THREE_CHAIN_STALL: Stall = Stall {
     given: "chain = 3\nleaders = \"round-robin\"",
-    when: |size, faulty| longest_live_run(size, faulty) < 4,
+    decides_in: |size, faulty| live_run(size, faulty, 4),
+    takes: "four live leaders in a row, the last to collect the votes",
     why: "a three-chain in consecutive views takes four live leaders in a row, the last to collect \
           the votes, and round robin never has them",
 };
 
 const TWO_CHAIN_STALL: Stall = Stall {
     given: "chain = 2\npipelined = true\nleaders = \"round-robin\"",
-    when: |size, faulty| longest_live_run(size, faulty) < 3,
+    decides_in: |size, faulty| live_run(size, faulty, 3),
+    takes: "three live leaders in a row, the last to collect the votes",
     why: "a two-chain in consecutive views takes three live leaders in a row, the last to collect \
           the votes, and round robin never has them",
 };
 
 const DOUBLE_STALL: Stall = Stall {
     given: "pipelined = false\nleaders = \"round-robin\"",
-    when: |size, faulty| longest_live_run(size, faulty) < 2,
+    decides_in: |size, faulty| live_run(size, faulty, 2),
+    takes: "two live leaders in a row, the second to collect the second votes",
     why: "a decision takes two live leaders in a row, the second to collect the second votes, and \
           round robin never has them",
 };
 
 const FIXED_STALL: Stall = Stall {
     given: "leaders = \"fixed\"",
-    when: |_, faulty| faulty.contains(&0),
+    decides_in: |_, faulty| (!faulty.contains(&0)).then_some(1),
+    takes: "replica 0",
     why: "replica 0 leads every view, and it is down",
 };
 
