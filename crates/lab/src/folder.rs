@@ -18,7 +18,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail, ensure};
+use byzlab_core::crypto::sha256;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +101,7 @@ impl Folder {
         let what = || format!("cannot create the results folder {}", path.display());
         fs::create_dir_all(path).with_context(what)?;
         let mut entries = fs::read_dir(path).with_context(what)?;
-        anyhow::ensure!(
+        ensure!(
             entries.next().is_none(),
             "{} is not empty, and results are never overwritten",
             path.display()
@@ -129,10 +130,11 @@ impl Folder {
     /// The folder at `path`, which must hold a manifest.
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self(path.to_owned());
-        anyhow::ensure!(
+        let shown = path.display();
+        ensure!(path.exists(), "there is no folder {shown}");
+        ensure!(
             folder.0.join(MANIFEST).is_file(),
-            "{} is no results folder: it has no {MANIFEST}",
-            path.display()
+            "{shown} is no results folder: it has no {MANIFEST}"
         );
         Ok(folder)
     }
@@ -143,11 +145,20 @@ impl Folder {
     /// What made it.
     pub fn manifest(&self) -> Result<Manifest> {
         let text = self.read(MANIFEST)?;
-        serde_json::from_str(&text).with_context(|| format!("in {MANIFEST}"))
+        serde_json::from_str(&text).with_context(|| self.damaged(MANIFEST))
     }
     /// The resolved experiment file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not the one that the manifest names.
     pub fn spec(&self) -> Result<String> {
-        self.read(SPEC)
+        let text = self.read(SPEC)?;
+        ensure!(
+            sha256(text.as_bytes()).to_string() == self.manifest()?.spec_digest,
+            "{} is not the file that gave these results: its digest is not the manifest's",
+            self.0.join(SPEC).display()
+        );
+        Ok(text)
     }
     /// Writes one of its files, replacing it.
     ///
@@ -175,6 +186,9 @@ impl Folder {
         file.map(BufWriter::new).with_context(|| format!("cannot write {}", path.display()))
     }
     /// All records, in order of run number.
+    ///
+    /// # Errors
+    /// If they cannot be read; if a run has two; if they are not the manifest's, where it was finished.
     pub fn records(&self) -> Result<Vec<Record>> {
         let path = self.0.join(RECORDS);
         let file =
@@ -183,10 +197,36 @@ impl Folder {
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let line = line.with_context(|| format!("cannot read {}", path.display()))?;
             let record = serde_json::from_str::<Record>(&line);
-            records.push(record.with_context(|| format!("in {RECORDS}, line {}", number + 1))?);
+            records.push(record.with_context(|| {
+                format!("{}, in the object on line {}", self.damaged(RECORDS), number + 1)
+            })?);
         }
         records.sort_by_key(|record| record.run);
+        self.ensure_whole(&records)?;
         Ok(records)
+    }
+    /// Whether each run has one record, and the digest that the manifest names.
+    fn ensure_whole(&self, records: &[Record]) -> Result<()> {
+        let damaged = || self.damaged(RECORDS);
+        if let Some(pair) = records.windows(2).find(|pair| pair[0].run == pair[1].run) {
+            bail!("{}: run {} stands there twice", damaged(), pair[0].run);
+        }
+        // Empty while runs are under way, and if they were broken off.
+        for (run, digest) in &self.manifest()?.trace_digests {
+            let of_run = records.iter().find(|record| record.run.to_string() == *run);
+            let Some(record) = of_run else {
+                bail!("{}: run {run}, which {MANIFEST} names, is missing", damaged());
+            };
+            ensure!(
+                record.summary.trace_digest.as_ref() == Some(digest),
+                "{}: the digest of run {run} is not the one that {MANIFEST} names",
+                damaged()
+            );
+        }
+        Ok(())
+    }
+    fn damaged(&self, name: &str) -> String {
+        format!("{} is damaged", self.0.join(name).display())
     }
     /// Writes a run's [steps](Record::steps), if it has any.
     ///

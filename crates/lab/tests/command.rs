@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod common;
+
 use std::{
     fs,
     path::Path,
@@ -9,55 +11,8 @@ use std::{
 };
 
 use byzlab::{folder::Folder, record::Record};
+use common::{TINY, byzlab, code, stderr, stdout, with_file};
 use tempfile::TempDir;
-
-const TINY: &str = r#"
-name = "tiny"
-sample = "200ms"
-seeds = 3
-
-[[protocol]]
-name = "central"
-
-[[protocol]]
-name = "pow"
-spacing = "100ms"
-difficulty = 40_000
-confirmations = 4
-
-[load]
-rate = 200
-until = "1s"
-
-[stop]
-after = "2s"
-"#;
-
-fn byzlab(dir: &TempDir, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_byzlab"))
-        .args(arguments)
-        .current_dir(dir.path())
-        .output()
-        .expect("the program starts")
-}
-
-fn with_file(text: &str) -> TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    fs::write(dir.path().join("tiny.toml"), text).unwrap();
-    dir
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().unwrap_or(-1)
-}
 
 /// What a run is, without how long it took.
 fn timeless(dir: &Path) -> Vec<Record> {
@@ -89,22 +44,6 @@ fn runs_repeat_whatever_the_number_of_jobs_and_replay_says_so() {
     let output = byzlab(&dir, &["replay", "a"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(stdout(&output).contains("6 of 6 runs gave the same digest"));
-
-    // A record that says something else.
-    let records = path("a").join("records.jsonl");
-    let text = fs::read_to_string(&records).unwrap();
-    let digest = a[1].summary.trace_digest.clone().unwrap();
-    fs::write(&records, text.replace(&digest, "0123456789abcdef")).unwrap();
-    let steps = path("a").join("trace-1.bin");
-    let mut bytes = fs::read(&steps).unwrap();
-    bytes[2 * 17] ^= 1;
-    fs::write(&steps, bytes).unwrap();
-    let output = byzlab(&dir, &["replay", "a"]);
-    assert_eq!(code(&output), 1, "{}", stdout(&output));
-    assert!(stdout(&output).contains("DIFFERS  run 1"), "{}", stdout(&output));
-    assert!(stdout(&output).contains("equal up to event"), "{}", stdout(&output));
-    let exactly = "the first event that differs is number 17, now at ";
-    assert!(stdout(&output).contains(exactly), "{}", stdout(&output));
 
     // Results are not overwritten, and a report can be made again.
     let output = byzlab(&dir, &["run", "tiny.toml", "--out", "b"]);

@@ -125,6 +125,7 @@ fn programs_that_fail_are_told_of() {
             "echo '{\"do\": [{\"send\": {\"to\": 1, \"kind\": \"shout\"}}]}'",
             vec!["no kind `shout`"],
         ),
+        ("printf '{}\\n{}\\n'; read question", vec!["more than one line to one question"]),
         ("exec yes | tr -d '\\n'", vec!["a line of more than"]),
     ];
     for (script, expected) in cases {

@@ -91,7 +91,9 @@ pub fn main(registry: Registry) -> ExitCode {
     let quiet =
         if matches!(cli.command, Command::Seat(_) | Command::Client(_)) { "warn" } else { "off" };
     let filter = EnvFilter::try_from_env("BYZLAB_LOG").unwrap_or_else(|_| EnvFilter::new(quiet));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let colours = io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours);
+    log.with_writer(io::stderr).init();
     match execute(cli.command, &registry) {
         Ok(Found::Good) => ExitCode::SUCCESS,
         Ok(Found::Bad) => ExitCode::from(1),

@@ -70,14 +70,16 @@ fn promises(theory: &Theory) -> String {
         Timing::Rounds { first, last } => {
             let slowest = |slowest: Slowest| format!(" (the slowest block {})", slowest.last);
             let slowest = theory.slowest.map_or(String::new(), slowest);
-            format!("commits after {first}, at the last {last}{slowest}")
+            let least = if theory.by_chance.is_some() { "at the earliest " } else { "" };
+            format!("commits {least}after {first}, at the last {last}{slowest}")
         }
         Timing::Mined { spacing, confirmations, .. } => {
             format!("commits after `{confirmations}` blocks, one a `{spacing}`")
         }
     };
+    let least = if theory.by_chance.is_some() { "at least " } else { "" };
     let text = format!(
-        "{variant}: {latency}; {} messages a decision; {}. {}.",
+        "{variant}: {latency}; {least}{} messages a decision; {}. {}.",
         theory.messages.text, theory.resilience, theory.source
     );
     format!("# {text}\n")

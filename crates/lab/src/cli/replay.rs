@@ -3,15 +3,15 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use byzlab_core::{Registry, crypto::sha256};
+use byzlab_core::Registry;
 use clap::Args;
 
 use super::{Found, bars::Bars, run::jobs, say};
 use crate::{
     experiment::{Case, Experiment},
-    folder::{Folder, SPEC},
+    folder::{Folder, RECORDS, SPEC},
     host,
-    record::{Checkpoint, Record},
+    record::{Checkpoint, Record, steps_file},
     runner,
     spec::{AcceleratorKind, Host, Source},
 };
@@ -33,35 +33,41 @@ pub(super) struct Arguments {
 pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found> {
     let folder = Folder::open(&arguments.dir)?;
     let (manifest, text) = (folder.manifest()?, folder.spec()?);
-    ensure!(
-        sha256(text.as_bytes()).to_string() == manifest.spec_digest,
-        "{SPEC} is not the file that gave these results: its digest is not the manifest's"
-    );
     let path = folder.path().join(SPEC);
     let experiment =
         Experiment::load(&Source::new(&path.display().to_string(), &text), &[], registry)?;
     let old = folder.records()?;
-    let wanted = |case: &Case| {
-        case.host == Host::Sim
-            && arguments.run.is_none_or(|run| run == case.run)
-            && old.iter().any(|record| record.run == case.run)
-    };
-    let mut cases: Vec<Case> = experiment.cases.into_iter().filter(wanted).collect();
+    let mut cases = wanted(experiment.cases, arguments.run)?;
+    let all = cases.len();
+    cases.retain(|case| old.iter().any(|record| record.run == case.run));
+    ensure!(!cases.is_empty(), "{} has no record of these runs", folder.path().display());
+    let broken_off = all - cases.len();
+    for (case, old) in cases.iter().filter_map(|case| Some((case, recorded(&old, case.run)?))) {
+        ensure!(
+            (case.seed, &case.label) == (old.summary.seed, &old.label),
+            "{} is damaged: run {} is of {} with seed {}, and the record says of {} with seed {}",
+            folder.path().join(RECORDS).display(),
+            case.run,
+            case.label,
+            case.seed,
+            old.label,
+            old.summary.seed
+        );
+    }
     // Whoever computed, the digest is the same; a replay needs no GPU.
     for case in &mut cases {
         Arc::make_mut(&mut case.spec).accelerator.kind = AcceleratorKind::Cpu;
     }
-    ensure!(!cases.is_empty(), "{} holds no such simulation", folder.path().display());
     let bars = Bars::new(&cases);
     let (mut text, mut differ) = (String::new(), 0);
     let mut take = |new: Record| {
         let case = cases.iter().find(|case| case.run == new.run).context("it was run")?;
-        let old = old.iter().find(|old| old.run == new.run).context("it was found before")?;
+        let old = recorded(&old, new.run).context("it was found before")?;
         match parting(old, &new) {
             None => text += &format!("same     {}: {}\n", host::describe(case), digest(&new)),
             Some(how) => {
                 differ += 1;
-                let event = event(case, &folder.steps(new.run), &new.steps)?;
+                let event = event(case, &folder, old, &new)?;
                 text += &format!("DIFFERS  {}: {how}\n{event}", host::describe(case));
             }
         }
@@ -74,16 +80,50 @@ pub(super) fn replay(arguments: &Arguments, registry: &Registry) -> Result<Found
         text +=
             "the program was built with other dependencies than the one that gave these results\n";
     }
+    if broken_off > 0 {
+        text += &format!("{broken_off} more have no record: the experiment was broken off\n");
+    }
     let (same, all) = (cases.len() - differ, cases.len());
     say(&format!("{text}{same} of {all} runs gave the same digest\n"))?;
     Ok(Found::good_if(differ == 0))
 }
 
+/// The simulations among `cases`, or the one of them that is asked for.
+fn wanted(cases: Vec<Case>, run: Option<usize>) -> Result<Vec<Case>> {
+    let last = cases.len().saturating_sub(1);
+    let Some(run) = run else {
+        let cases: Vec<Case> = cases.into_iter().filter(|case| case.host == Host::Sim).collect();
+        ensure!(!cases.is_empty(), "no run of this experiment is simulated");
+        return Ok(cases);
+    };
+    let case = cases.into_iter().find(|case| case.run == run);
+    let case = case.with_context(|| format!("there is no run {run}: they are 0 to {last}"))?;
+    ensure!(
+        case.host == Host::Sim,
+        "run {run} was on a real cluster, which nothing repeats: only simulations are replayed"
+    );
+    Ok(vec![case])
+}
+
+fn recorded(records: &[Record], run: usize) -> Option<&Record> {
+    records.iter().find(|record| record.run == run)
+}
+
 /// In words, the first event that is not as it was; nothing if the steps do not reach it.
-fn event(case: &Case, old: &[u16], new: &[u16]) -> Result<String> {
-    let Some(number) = old.iter().zip(new).position(|(old, new)| old != new) else {
+fn event(case: &Case, folder: &Folder, old: &Record, new: &Record) -> Result<String> {
+    let (name, steps) = (steps_file(case.run), folder.steps(case.run));
+    if steps.is_empty() && !new.steps.is_empty() {
+        return Ok(format!("         {name}, which would tell the event, is missing\n"));
+    }
+    let Some(number) = steps.iter().zip(&new.steps).position(|(old, new)| old != new) else {
         return Ok(String::new());
     };
+    let same = first_difference(&old.checkpoints, &new.checkpoints);
+    if same.is_some_and(|(same, _)| (number as u64) < same.events) {
+        return Ok(format!(
+            "         {name} is damaged: it differs in event {number}, after which checkpoints agree\n"
+        ));
+    }
     // Whoever computes, the event is the same.
     let accelerator = Arc::new(byzlab_accel::Cpu::new(Some(1)));
     let event = host::sim::event(case, accelerator, number as u64)?;
@@ -112,6 +152,11 @@ fn parting(old: &Record, new: &Record) -> Option<String> {
         Some((same, Some(other))) => format!(
             "equal up to event {} ({:.6} s), different by event {} ({:.6} s)",
             same.events, same.at_s, other.events, other.at_s
+        ),
+        Some((same, None)) if old.checkpoints.last() == new.checkpoints.last() => format!(
+            "equal at every checkpoint, the last of which is event {} ({:.6} s), and so to the end: the \
+             record's digest was changed",
+            same.events, same.at_s
         ),
         Some((same, None)) => {
             format!("equal up to event {} ({:.6} s), where one run ends", same.events, same.at_s)

@@ -55,7 +55,8 @@ pub fn run(
     };
     let failures = programs.map(Bound::close);
     let (mut outcome, trace) = came_out.with_context(|| describe(case))?;
-    outcome.violations.extend(failures.into_iter().flatten());
+    // What a program did comes before what came of it.
+    outcome.violations.splice(..0, failures.into_iter().flatten());
     let stall = case.stall();
     if let Some(stall) = &stall {
         // There it does as theory says, and the record says what that is.

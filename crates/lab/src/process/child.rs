@@ -132,7 +132,11 @@ fn converse(
     for question in questions {
         // A child that has ended says so by its answer.
         let _ = stdin.write_all(&question).and_then(|()| stdin.flush());
-        let answer = read_line(&mut stdout);
+        let answer = read_line(&mut stdout).and_then(|line| match stdout.buffer() {
+            [] => Ok(line),
+            // It would be taken for the answer to what is asked next.
+            _ => Err("it said more than one line to one question".into()),
+        });
         let is_last = answer.is_err();
         if answers.send(answer).is_err() || is_last {
             return;

@@ -84,7 +84,9 @@ impl Dialler {
             Ok(Some(Frame { kind: Kind::Hello, body })) => {
                 let hello: Hello = codec::decode(&body).map_err(said)?;
                 if (hello.chain, hello.replica) != (self.committee.chain, replica.id) {
-                    return Err("it speaks of another chain".into());
+                    let why = "it is on another chain: is this the cluster's committee file?";
+                    tracing::warn!(replica = %replica.id, why, "no connection");
+                    return Err(why.into());
                 }
                 Ok((connection, stream, frames))
             }
