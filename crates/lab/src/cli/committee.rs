@@ -78,7 +78,7 @@ pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Fo
     Ok(Found::Good)
 }
 
-/// The coin that the replicas of `file` toss, if its protocol does: dealt here, its secret forgotten.
+/// The coin that the replicas of `file` toss, if its protocol does: dealt here, its secret written nowhere.
 fn coin(file: &CommitteeFile, registry: &Registry) -> Result<Option<Dealt>> {
     let mut params = file.protocol.clone();
     let Some(Value::String(name)) = params.remove("name") else { return Ok(None) };

@@ -58,7 +58,8 @@
 //! honest replicas to toss have of the voting round, each builds on 2f + 1 of the round before; so f + 1 of these
 //! are each built on by f + 1 of those, and the coin draws one of them with a chance of more than a third. Cuts are
 //! proven while replicas decide at different times, for all claim the first that they have not seen proven, and the
-//! sequence of anchors, and so of cuts, is one.
+//! sequence of anchors, and so of cuts, is one. A faulty replica's claim may reach some alone, who prove the cut and
+//! go on; they show the proof to whoever goes on claiming it.
 //!
 //! # Deviations from the papers
 //! - Anchors are in odd rounds and votes for them in even ones, for rounds begin with 1; in B (§2.2) and R

@@ -30,6 +30,7 @@ impl Bullshark {
             return out.drop(from, "header", "its batch is over the limit");
         }
         self.loom.hear(&header);
+        self.loom.show(now, &header, out);
         if let Some(why) = self.refuses(&name) {
             out.drop(from, "header", why);
             self.help(now, from, &name, out);

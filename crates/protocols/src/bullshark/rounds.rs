@@ -74,7 +74,9 @@ impl Bullshark {
         };
         let round = base.next();
         let view = View(round.0);
-        let leader = self.anchors.leader(round).filter(|_| has_anchor(round));
+        // Where the coin draws, nobody leads; one that lags may know whom it drew.
+        let leads = has_anchor(round) && !self.anchors.are_drawn();
+        let leader = self.anchors.leader(round).filter(|_| leads);
         out.note(Note::Entered { view, leader });
         let parents = self.loom.parents(round, self.own);
         let claim = self.claim(round, &parents);

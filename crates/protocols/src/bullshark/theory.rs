@@ -37,9 +37,11 @@ const IN_TURN: Theory = Theory {
 /// The same DAG, with anchors that a common coin draws.
 pub const TUSK: &[Theory] = &[Theory {
     source: "Danezis et al., arXiv 2105.11827, Tusk",
-    // The anchor's certificate, those of the votes for it, and a header that claims what follows. In step, the coin is
-    // tossed a delay after the votes are in, and claimed two delays later: ten.
-    timing: Timing::rounds(Delays::delta(7), Delays::delta(7)),
+    // Two rounds of three delays; a delay until the coin is tossed, in headers of the third, whose authors claim
+    // nothing yet what it draws; their certificates take two more; a header of the fourth claims, and is a delay
+    // on its way. A quorum of claims has one of those authors, if n = 3f + 1. A vertex that is made late in its
+    // round waits less for the first, though never a whole delay.
+    timing: Timing::rounds(Delays::delta(9), Delays::delta(10)),
     by_chance: Some(
         "the coin may draw a vertex that too few build on, or who is down; then the next wave orders it, too",
     ),
@@ -48,7 +50,6 @@ pub const TUSK: &[Theory] = &[Theory {
     recovery: None,
     view_change: ViewChange::None("nobody leads"),
     turn: None,
-    remark: "an anchor every two rounds, drawn in the third, 3n(n − 1) messages a round; 10 δ where replicas go in \
-             step",
+    remark: "an anchor every two rounds, drawn in the third, 3n(n − 1) messages a round",
     ..IN_TURN
 }];

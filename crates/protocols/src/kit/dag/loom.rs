@@ -24,6 +24,8 @@ const VERTEX_OVERHEAD: usize = 256;
 const PARENT_MAX: usize = 10 + 3 + 33;
 /// How far below what is decided here a peer must be to be sent the last proven cut.
 const BEHIND: u64 = 4;
+/// How many rounds after a cut a vertex may still claim it before its author is shown a proof.
+const CLAIM_AGE_MAX: u64 = 12;
 /// For how many looks the ledger must stand still before blocks are asked for that others say they have.
 const STILL_LOOKS: u32 = 4;
 /// How many rounds above the last full one a vertex may be whose ancestors are just late.
@@ -107,6 +109,8 @@ pub struct Loom {
     target: Option<Arc<Proven>>,
     /// When each peer was helped last.
     helped: Vec<Option<Time>>,
+    /// When each peer was sent the last proven cut because it claims one that is old.
+    shown: Vec<Option<Time>>,
     patience: Span,
     /// The ledger's height at the last look, and how many looks found it so.
     seen: Height,
@@ -136,6 +140,7 @@ impl Loom {
             sync: Sync::new(&seat, patience),
             target: None,
             helped: vec![None; seat.committee.size()],
+            shown: vec![None; seat.committee.size()],
             patience,
             seen: order.head().height,
             still: 0,
@@ -347,10 +352,25 @@ impl Loom {
         }
         *helped = Some(now);
         let proven = self.order.proven();
-        if round.0 + BEHIND < proven.cut.round.0 {
+        if round.0.saturating_add(BEHIND) < proven.cut.round.0 {
             out.send(peer, Upkeep::Cut(proven.clone()).into());
         }
         true
+    }
+    /// Shows the last proven cut, if it is not before the one that `vertex` claims and should not claim any
+    /// more: claims are heard selectively, where their author sends them to some alone, or crashes meanwhile.
+    pub fn show<P: Protocol>(&mut self, now: Time, vertex: &Vertex, out: &mut Effects<P>)
+    where
+        P::Message: From<Upkeep>,
+    {
+        let (proven, Some(claim)) = (self.order.proven(), vertex.claim) else { return };
+        let is_old = claim.round.0.saturating_add(CLAIM_AGE_MAX) < vertex.round.0;
+        let shown = &mut self.shown[vertex.author.index()];
+        let waits = shown.is_some_and(|at| now < at + self.patience);
+        if is_old && claim.round <= proven.cut.round && vertex.author != self.seat.me && !waits {
+            *shown = Some(now);
+            out.send(vertex.author, Upkeep::Cut(proven.clone()).into());
+        }
     }
     /// Someone proves a cut: goes there if it is further than this replica is. Gives vertices that waited
     /// for ancestors which are settled now.
@@ -366,7 +386,9 @@ impl Loom {
         P::Message: From<Catchup>,
     {
         if proven.cut.round <= self.order.decided().round {
-            out.drop(from, "cut", "not above what is decided here");
+            if !self.order.learn(&proven, out) {
+                out.drop(from, "cut", "not above what is decided here, or proven already");
+            }
             // But what is too old below it is so for good, whether it is proven here or not.
             return self.settle(proven.cut.round);
         }

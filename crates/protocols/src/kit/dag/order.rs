@@ -159,7 +159,20 @@ impl Order {
     pub fn commit<P: Protocol>(&mut self, out: &mut Effects<P>) -> bool {
         let proven = self.cuts.values().rev().find_map(|cut| self.prove(cut));
         let Some(proven) = proven else { return false };
-        let proven = Arc::new(proven);
+        self.pass_through(Arc::new(proven), out);
+        true
+    }
+    /// Commits what a peer proves, if it is decided here; whether it is. Not everyone hears every claim, so who
+    /// went on from a cut may be the only one that can prove it.
+    pub fn learn<P: Protocol>(&mut self, proven: &Arc<Proven>, out: &mut Effects<P>) -> bool {
+        let is_decided = self.cuts.get(&proven.cut.round) == Some(&proven.cut);
+        if is_decided {
+            self.pass_through(proven.clone(), out);
+        }
+        is_decided
+    }
+    /// Commits the blocks that wait, as far as a decided cut.
+    fn pass_through<P: Protocol>(&mut self, proven: Arc<Proven>, out: &mut Effects<P>) {
         let count = self.waiting.partition_point(|b| b.height <= proven.cut.head.height);
         let mut blocks: Vec<_> = self.waiting.drain(..count).collect();
         let links: Vec<_> =
@@ -173,7 +186,6 @@ impl Order {
             out.commit(block);
         }
         self.pass(proven);
-        true
     }
     fn prove(&self, cut: &Cut) -> Option<Proven> {
         let heard = self.claims.get(&cut.round)?;
@@ -205,13 +217,15 @@ impl Order {
         out.commit(block);
         finality.filter(Finality::completes).map(|finality| finality.proven)
     }
-    /// Goes on from a proven cut, if that is further than what is decided here and the ledger ends with
-    /// it; whether it is.
+    /// Goes on from a proven cut, if the ledger ends with it and it is further than what is decided here;
+    /// whether it is. If it is further than what is proven here alone, it is proven now.
     pub fn adopt(&mut self, proven: &Arc<Proven>) -> bool {
         let further = proven.cut.round > self.decided.round && proven.cut.head == self.head;
         if further {
             self.decided = proven.cut.clone();
             self.waiting.clear();
+            self.pass(proven.clone());
+        } else if proven.cut.head == self.head && proven.cut.round > self.proven.cut.round {
             self.pass(proven.clone());
         }
         further

@@ -315,6 +315,71 @@ fn one_who_asks_for_what_is_forgotten_gets_the_proof_that_it_is_not_needed() {
     assert!(!answer(&nothing).contains("Cut("), "it never had it");
 }
 
+/// C decided rounds 1 and 3, and heard X's claim of the first, which nobody else heard: it goes on. A, who heard too
+/// few, learns it from the proof alone, and claims the next.
+#[test]
+fn a_cut_that_one_alone_can_prove_is_learnt_from_its_proof() {
+    let p = picture("A B C D\nA B C D\nA B C D");
+    let mut dag = Dag::new(&p.committee, 8);
+    p.vertices.iter().for_each(|vertex| assert_eq!(accepted(dag.insert(vertex.clone())), 1));
+    let decided = || {
+        let mut order = Order::new(&p.committee, &Saved::nothing(&p.committee), None);
+        order.decide(&dag, Round(1), &[p.vertex(1, "B").clone()]);
+        order.decide(&dag, Round(3), &[p.vertex(3, "C").clone()]);
+        order
+    };
+    let first = decided().first_claim().expect("two are decided");
+    assert_eq!(first.round, Round(1));
+    let claim = |by: u16| {
+        let (round, author) = (Round(4), ReplicaId(by));
+        let draft = Draft {
+            round,
+            author,
+            parents: Vec::new(),
+            height: Height(0),
+            claim: Some(first),
+            toss: None,
+            batch: Batch::empty(),
+        };
+        Vertex::sign(draft, &p.committee, DOMAIN, &mut Effects::<Mysticeti>::new(signer(by)))
+    };
+    let mut out = Effects::<Mysticeti>::new(signer(0));
+    let (mut a, mut c) = (decided(), decided());
+    [0, 1].into_iter().for_each(|by| a.hear(&claim(by)));
+    [0, 1, 3].into_iter().for_each(|by| c.hear(&claim(by)));
+    assert!(!a.commit(&mut out) && c.commit(&mut out));
+    assert_eq!(c.first_claim().map(|claim| claim.round), Some(Round(3)), "and never 1 again");
+    let proven = c.proven().clone();
+    let mut other = proven.clone();
+    Arc::make_mut(&mut other).cut.frontier[0] = Round(1);
+    assert!(!a.learn(&other, &mut out), "not what is decided here");
+    assert!(a.learn(&proven, &mut out) && !a.learn(&proven, &mut out), "once");
+    assert_eq!((a.proven(), a.first_claim()), (&proven, c.first_claim()));
+}
+
+/// Who claims what is long proven is shown the proof, now and then.
+#[test]
+fn an_old_claim_is_answered_with_the_proof() {
+    let (p, blocks) = proven(&[0, 1, 3]);
+    let seat = Seat::new(ReplicaId(0), Arc::new(p.committee.clone()));
+    let saved = Saved { records: &[], head: blocks[1].head(), ledger: &Blocks(&blocks) };
+    let mut loom = Loom::new(seat, 4, Span::ms(10), DOMAIN, &saved, None);
+    let mut shown = |at, round, claimed| {
+        let cut = Digest([7; 32]);
+        let mut vertex = Vertex::clone(p.vertex(1, "B"));
+        (vertex.round, vertex.claim) = (Round(round), Some(Claimed { round: Round(claimed), cut }));
+        let mut out = Effects::<Mysticeti>::new(signer(0));
+        loom.show(byzlab_core::Time::ms(at), &vertex, &mut out);
+        format!("{out:?}").contains("Cut(")
+    };
+    assert!(!shown(1, 12, 7), "it may be on its way to the next");
+    assert!(!shown(2, 40, 8), "that is not proven here");
+    assert!(shown(3, 40, 7) && !shown(12, 41, 7), "once in a while");
+    assert!(shown(13, u64::MAX, 7));
+    let (now, mut out) = (byzlab_core::Time::ms(1), Effects::<Mysticeti>::new(signer(0)));
+    assert!(loom.helps(now, ReplicaId(2), Round(u64::MAX), true, &mut out));
+}
+
 struct Blocks<'a>(&'a [Block]);
 
 impl byzlab_core::protocol::Ledger for Blocks<'_> {
