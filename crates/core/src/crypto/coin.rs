@@ -9,7 +9,10 @@
 //!
 //! *Whom it trusts:* the dealer, who knows the secret: an experiment's seed, or whoever runs `byzlab committee`.
 //! Parts travel with the public keys, each sealed for its owner by a Diffie–Hellman key between the dealer's
-//! one-time key and the replica's Ed25519 key; whoever opens one checks it against G·p(i + 1).
+//! one-time key and the replica's Ed25519 key; whoever opens one checks it against G·p(i + 1). That all the
+//! G·p(i + 1) are of one polynomial, everyone checks who reads the coin (Cascudo & David, *SCRAPE*, ACNS 2017):
+//! else tosses that all hold would give different values to those who gathered different ones. Whether another's
+//! sealed part opens, only its owner can tell.
 //!
 //! *Cost:* a toss is 96 bytes; to make one takes a hash to the group and three multiplications, to check one two
 //! double ones.
@@ -126,6 +129,34 @@ fn xor(a: [u8; 32], b: [u8; 32]) -> [u8; 32] {
     std::array::from_fn(|i| a[i] ^ b[i])
 }
 
+/// Whether the points are G·p(1), G·p(2), … of a polynomial p of degree `threshold` − 1. The vectors of such
+/// values are a Reed–Solomon code: each is orthogonal to every word of the dual code, which are the values of
+/// polynomials of degree n − `threshold` − 1, the i-th times 1/∏(i − j) over all j ≠ i. Of one that is not, a
+/// random word tells, but for chance of 2⁻²⁵²; it is drawn from `digest`, which everything depends on.
+fn of_one_polynomial(points: &[RistrettoPoint], threshold: usize, digest: &Digest) -> bool {
+    let size = points.len() as u64;
+    let draw = |at: u64| scalar_of(&[b"byzlab/coin/dual/1", &digest.0, &at.to_le_bytes()]);
+    let polynomial: Vec<Scalar> = (threshold as u64..size).map(draw).collect();
+    // ∏(i − j) is (i − 1)! above, and (n − i)! with its sign below.
+    let grow = |product: &mut Scalar, factor: u64| {
+        *product *= Scalar::from(factor.max(1));
+        Some(*product)
+    };
+    let factorials: Vec<Scalar> = (0..size).scan(Scalar::ONE, grow).collect();
+    let mut weights: Vec<Scalar> = factorials
+        .iter()
+        .zip(factorials.iter().rev())
+        .map(|(above, below)| above * below)
+        .collect();
+    Scalar::invert_batch_alloc(&mut weights);
+    let word = (1..=size).zip(weights).map(|(at, weight)| {
+        let x = Scalar::from(at);
+        let value = polynomial.iter().rev().fold(Scalar::ZERO, |sum, factor| sum * x + factor);
+        if (size - at).is_multiple_of(2) { value * weight } else { -value * weight }
+    });
+    RistrettoPoint::vartime_multiscalar_mul(word, points).is_identity()
+}
+
 impl Dealt {
     /// A coin for the replicas of these keys, `threshold` of whom give its value. Whoever knows `secret`
     /// knows all its values.
@@ -181,7 +212,8 @@ impl Coin {
     /// A coin from what is written of it.
     ///
     /// # Errors
-    /// If a key is none, or more tosses are needed than there are replicas, or none is.
+    /// If a key is none, or the keys are not of one polynomial, or more tosses are needed than there are replicas,
+    /// or none is.
     pub fn new(dealt: Dealt) -> Result<Self, BadCoin> {
         let (threshold, size) = (usize::from(dealt.threshold), dealt.parts.len());
         if !(1..=size).contains(&threshold) {
@@ -191,9 +223,14 @@ impl Coin {
             let point = CompressedRistretto(key.0).decompress().filter(|p| !p.is_identity());
             point.ok_or_else(|| BadCoin(format!("the key of part {at} is none")))
         };
-        let points: Result<_, BadCoin> = dealt.parts.iter().enumerate().map(point).collect();
+        let points: Result<Vec<_>, BadCoin> = dealt.parts.iter().enumerate().map(point).collect();
+        let points = points?;
         let digest = sha256_of(&[b"byzlab/coin/dealt/1", &crate::codec::encode(&dealt)]);
-        let kind = Kind::Dealt(dealt, points?);
+        if !of_one_polynomial(&points, threshold, &digest) {
+            let what = "the keys of its parts are not of one polynomial: one of them was changed";
+            return Err(BadCoin(what.into()));
+        }
+        let kind = Kind::Dealt(dealt, points);
         Ok(Self(Arc::new(Inner { threshold, size, digest, kind })))
     }
     /// As it is written down; `None` if it is simulated.
@@ -437,5 +474,26 @@ mod tests {
         assert!(refused(|dealt| dealt.threshold = SIZE + 1));
         assert!(refused(|dealt| dealt.parts[1].0 = PublicKey::default()), "the identity");
         assert!(refused(|dealt| dealt.parts[1].0 = PublicKey([0xff; 32])));
+        for part in 0..usize::from(SIZE) {
+            let mut dealt = dealt.clone();
+            dealt.parts[part].0 = PublicKey(G.compress().0);
+            let told = Coin::new(dealt).unwrap_err().0;
+            assert!(told.contains("not of one polynomial"), "part {part}: {told}");
+        }
+        assert!(refused(|dealt| dealt.parts.swap(0, 1)));
+        assert!(refused(|dealt| dealt.threshold = 2), "too few to know the polynomial");
+    }
+
+    #[test]
+    fn every_coin_that_is_dealt_is_of_one_polynomial() {
+        let keys: Vec<_> = (0..9u8)
+            .map(|i| Signer::seeded(Scheme::Ed25519, 1, &format!("replica/{i}")).public())
+            .collect();
+        for size in 1..=keys.len() {
+            for threshold in 1..=size {
+                let dealt = Dealt::new(&[3; 32], threshold, &keys[..size]).unwrap();
+                assert!(Coin::new(dealt).is_ok(), "{threshold} of {size}");
+            }
+        }
     }
 }
