@@ -296,7 +296,7 @@ pub enum NodeError {
     Plan(String),
     /// The protocol refused its parameters or what was saved.
     #[error("the protocol cannot take its seat: {0}")]
-    Build(#[from] BuildError),
+    Build(BuildError),
     /// An address that cannot be listened at.
     #[error("cannot listen at {address}: {error}")]
     Bind {
@@ -338,4 +338,11 @@ pub enum NodeError {
         /// Its word.
         error: io::Error,
     },
+}
+
+// Its words are in ours, so it is not the source as well: whoever prints the chain would say them twice.
+impl From<BuildError> for NodeError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
 }

@@ -230,7 +230,7 @@ fn a_seat_that_cannot_start_says_why() {
     let error = run_seat(seat(dir.path(), Address { peers: taken, ..free })).unwrap_err();
     assert!(error.to_string().contains(&format!("cannot listen at {taken}")), "{error}");
     let error = run_seat(seat(&dir.path().join("missing"), free)).unwrap_err();
-    assert!(error.to_string().contains("no such folder"), "{error}");
+    assert!(error.to_string().contains("no such file or folder"), "{error}");
     let wrong =
         SeatPlan { secret: Secret(Signer::seeded_secret(2, "another")), ..seat(dir.path(), free) };
     let error = run_seat(wrong).unwrap_err();

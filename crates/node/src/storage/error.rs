@@ -7,8 +7,8 @@ use byzlab_core::{Digest, ReplicaId};
 /// Why a store cannot be opened, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// There is no such folder.
-    #[error("{0}: there is no such folder")]
+    /// There is no such file, or no such folder.
+    #[error("{0}: there is no such file or folder")]
     Missing(PathBuf),
     /// The path names something else.
     #[error("{0}: not a folder")]

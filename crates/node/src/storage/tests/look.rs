@@ -138,6 +138,7 @@ fn a_taken_end_is_told() {
 fn what_is_not_a_ledger_has_a_clear_error() {
     let dir = tempfile::tempdir().unwrap();
     let look = |dir: &Path| verify(dir, committee().chain, &no_claims, &Reference).unwrap_err();
+    assert!(look(dir.path()).to_string().ends_with("there is no such file or folder"));
     assert!(matches!(look(dir.path()), StorageError::Missing(_)));
     assert!(matches!(look(&dir.path().join("none")), StorageError::Missing(_)));
     assert!(matches!(show(dir.path()), Err(StorageError::Missing(_))));
