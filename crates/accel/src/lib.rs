@@ -47,3 +47,4 @@ mod unrolled;
 mod workers;
 
 pub use cpu::Cpu;
+pub use workers::THREADS_MAX;

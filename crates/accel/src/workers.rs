@@ -2,6 +2,9 @@
 
 use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
+/// The most threads that one accelerator has: beyond every machine, and few enough to start at once.
+pub const THREADS_MAX: usize = 1024;
+
 /// The caller's thread, or a pool of this accelerator's own.
 ///
 /// Where work is cut never shows in an answer: a task sees only its own part, and parts come back in

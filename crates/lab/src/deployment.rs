@@ -38,8 +38,11 @@ use toml::Table;
 
 use crate::{
     process::{self, Bound},
-    spec::Source,
+    spec::{Source, read_bounded},
 };
+
+/// The largest key file that is read; those of [`make_key`] have less than a thousand bytes.
+const KEY_FILE_BYTES_MAX: u64 = 4096;
 
 /// The committee file, as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,6 +130,11 @@ impl Deployment {
                 registrable(&place.key),
                 "the key of replica {i} is none that can be registered"
             );
+            ensure!(
+                place.peers != place.clients || place.peers.port() == 0,
+                "replica {i} has one address, {}, for peers and for clients",
+                place.peers
+            );
             for (j, other) in places[..i].iter().enumerate() {
                 ensure!(place.key != other.key, "replicas {j} and {i} have one key");
                 let known = [other.peers, other.clients];
@@ -196,15 +204,18 @@ fn vote_keys(places: &[Place]) -> Result<Option<VoteKeys>> {
 /// from the same secret, and the proof that it is held.
 ///
 /// # Errors
-/// If a file of either name exists: keys are never overwritten.
+/// If a file of either name exists: keys are never overwritten. Then neither is written.
 pub fn make_key(path: &Path) -> Result<PublicKey> {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).context("the system gives no randomness")?;
     let public = Secret(secret).signer().public();
-    write_new(path, &format!("{}\n", hex::encode(secret)), true)?;
     let (vote_key, possession) = Signer::bls(secret).vote_key().context("it votes by BLS")?;
     let text = format!("{public}\n{vote_key}\n{possession}\n");
-    write_new(&public_path(path), &text, false)?;
+    write_new(path, &format!("{}\n", hex::encode(secret)), true)?;
+    write_new(&public_path(path), &text, false).inspect_err(|_| {
+        // Half a pair would be in the way of the next try.
+        drop(fs::remove_file(path));
+    })?;
     Ok(public)
 }
 
@@ -213,24 +224,32 @@ pub fn make_key(path: &Path) -> Result<PublicKey> {
 /// # Errors
 /// If the file cannot be read or holds something else.
 pub fn read_secret(path: &Path) -> Result<Secret> {
-    let text = read_line(path)?;
+    let text = read_key(path)?;
     let mut secret = [0; 32];
     hex::decode_to_slice(&text, &mut secret)
         .with_context(|| format!("{} holds no secret key of 64 hex digits", path.display()))?;
     Ok(Secret(secret))
 }
 
-/// A public key from 64 hex digits, or from a file that holds them.
+/// A public key from 64 hex digits, or from the file `.pub` of [`make_key`].
 ///
 /// # Errors
-/// If `text` is neither.
+/// If `text` is neither. A file of 64 hex digits and no more is a secret key, by all that can be seen, and must
+/// never be taken for a public one; what it holds is not told.
 pub fn public_key(text: &str) -> Result<PublicKey> {
     if let Ok(key) = text.parse() {
         return Ok(key);
     }
     let path = Path::new(text);
-    ensure!(path.is_file(), "`{text}` is neither 64 hex digits nor a file that holds them");
-    let text = read_line(path)?;
+    ensure!(path.exists(), "`{text}` is neither 64 hex digits nor a file that holds them");
+    let text = read_key(path)?;
+    let of_secret = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    ensure!(
+        !of_secret,
+        "{} is a secret key, which stays with its replica: the public one is in {}",
+        path.display(),
+        public_path(path).display()
+    );
     let key = text.lines().next().unwrap_or_default().parse().map_err(anyhow::Error::msg);
     key.with_context(|| format!("{} holds no public key", path.display()))
 }
@@ -240,7 +259,7 @@ pub fn public_key(text: &str) -> Result<PublicKey> {
 /// # Errors
 /// If `path` is no such file.
 pub fn vote_key(path: &Path) -> Result<(VoteKey, Possession)> {
-    let text = read_line(path)?;
+    let text = read_key(path)?;
     let lines: Vec<&str> = text.lines().collect();
     let [_, key, possession] = lines[..] else {
         bail!("{} holds no key for votes; `byzlab keygen` writes one", path.display());
@@ -255,14 +274,15 @@ fn public_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn read_line(path: &Path) -> Result<String> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+fn read_key(path: &Path) -> Result<String> {
+    let text = read_bounded(path, KEY_FILE_BYTES_MAX).map_err(anyhow::Error::msg);
+    let text = text.with_context(|| format!("cannot read the key file {}", path.display()))?;
     Ok(text.trim().to_owned())
 }
 
-/// Writes a file that does not exist yet, `secret` ones for the owner alone.
-fn write_new(path: &Path, text: &str, secret: bool) -> Result<()> {
+/// Writes a file that does not exist yet, `secret` ones for the owner alone. What cannot be written as a whole is
+/// taken away again.
+pub(crate) fn write_new(path: &Path, text: &str, secret: bool) -> Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -270,7 +290,11 @@ fn write_new(path: &Path, text: &str, secret: bool) -> Result<()> {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let done = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let write = |mut file: fs::File| {
+        let done = file.write_all(text.as_bytes());
+        done.inspect_err(|_| drop(fs::remove_file(path)))
+    };
+    let done = options.open(path).and_then(write);
     done.with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -332,5 +356,27 @@ mod tests {
         assert_eq!(public_key(&public_path(&path).display().to_string()).unwrap(), public);
         assert!(make_key(&path).unwrap_err().to_string().contains("cannot write"));
         assert!(public_key("abc").is_err());
+    }
+
+    #[test]
+    fn a_pair_of_keys_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("z.key");
+        fs::write(public_path(&path), "").unwrap();
+        assert!(make_key(&path).unwrap_err().to_string().contains("z.key.pub"));
+        assert!(!path.exists(), "a secret key without its public one");
+        fs::remove_file(public_path(&path)).unwrap();
+        assert!(make_key(&path).is_ok());
+    }
+
+    #[test]
+    fn a_secret_key_is_never_taken_for_a_public_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("0.key");
+        make_key(&path).unwrap();
+        let secret = fs::read_to_string(&path).unwrap();
+        let told = format!("{:#}", public_key(&path.display().to_string()).unwrap_err());
+        assert!(told.contains("is a secret key") && told.contains("0.key.pub"), "{told}");
+        assert!(!told.contains(secret.trim()), "told to whoever looks on");
     }
 }

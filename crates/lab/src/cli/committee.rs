@@ -6,14 +6,18 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{Context as _, Result, ensure};
-use byzlab_core::{Committee, PublicKey, Registry, crypto::coin::Dealt};
+use anyhow::{Context as _, Result, anyhow, ensure};
+use byzlab_core::{
+    Committee, PublicKey, Registry, ReplicaId, Saved, Scheme as Signing, Seat, Signer,
+    crypto::coin::Dealt,
+};
 use clap::{Args, ValueEnum};
 use toml::{Table, Value};
 
 use super::{Found, say};
 use crate::{
-    deployment::{CommitteeFile, Deployment, Place, public_key, vote_key},
+    deployment::{CommitteeFile, Deployment, Place, public_key, vote_key, write_new},
+    process,
     spec::Edit,
 };
 
@@ -42,7 +46,7 @@ pub(super) struct Arguments {
     /// Lets clients send transactions without signatures
     #[arg(long)]
     unsigned_clients: bool,
-    /// Where to write [default: to stdout]
+    /// Where to write; must not exist [default: to stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -54,10 +58,22 @@ enum Scheme {
 }
 
 pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Found> {
+    if let Some(out) = &arguments.out {
+        let name = out.display();
+        ensure!(
+            !out.exists(),
+            "{name} exists; a committee is never overwritten, its chain with it"
+        );
+    }
     let mut protocol = Table::new();
-    protocol.insert("name".into(), arguments.protocol.clone().into());
+    let name = Value::from(arguments.protocol.clone());
+    protocol.insert("name".into(), name.clone());
     for set in &arguments.set {
         Edit::parse(set)?.apply(&mut protocol)?;
+        ensure!(
+            protocol["name"] == name,
+            "--set {set}: the protocol is {name}, by --protocol, which alone says so"
+        );
     }
     let places: Result<Vec<Place>> =
         arguments.replicas.iter().map(|text| place(text, arguments.scheme)).collect();
@@ -72,10 +88,35 @@ pub(super) fn committee(arguments: &Arguments, registry: &Registry) -> Result<Fo
     };
     file.coin = coin(&file, registry)?;
     let text = toml::to_string(&file).context("cannot write the committee as TOML")?;
-    Deployment::of(file, registry)?;
+    take_a_seat(&Deployment::of(file, registry)?)?;
     let Some(out) = &arguments.out else { return say(&text) };
-    std::fs::write(out, text).with_context(|| format!("cannot write {}", out.display()))?;
+    write_new(out, &text, false)?;
     Ok(Found::Good)
+}
+
+/// Sees to it that a replica can take its seat: a protocol may refuse parameters that are each right alone, or so
+/// few replicas. Programs are started where their replicas are, and are not tried here.
+fn take_a_seat(deployment: &Deployment) -> Result<()> {
+    let Deployment { entry, params, committee, .. } = deployment;
+    if entry.name == process::ENTRY.name {
+        let program = params.get("process").and_then(Value::as_array);
+        ensure!(
+            program.is_some_and(|words| !words.is_empty()),
+            "`{}` needs a program: --set 'process=[\"python3\", \"mine.py\"]'",
+            entry.name
+        );
+        return Ok(());
+    }
+    let signer =
+        |id: ReplicaId| Signer::seeded(Signing::Simulated, 0, &format!("replica/{}", id.0));
+    let keys = committee.ids().map(|id| signer(id).public()).collect();
+    let trial = Committee::new("trial", keys, committee.client_signatures);
+    let refused = |e| anyhow!("`{}` cannot take its seats: {e}", entry.name);
+    let trial = entry.equip(trial, params, Signing::Simulated, 0).map_err(refused)?;
+    let (me, seat) = (ReplicaId(0), Seat::new(ReplicaId(0), trial.into()));
+    let nothing_saved = seat.committee.clone();
+    let built = entry.build(seat, signer(me), params, Saved::nothing(&nothing_saved));
+    built.map(|_| ()).map_err(refused)
 }
 
 /// The coin that the replicas of `file` toss, if its protocol does: dealt here, its secret written nowhere.
@@ -98,8 +139,16 @@ fn place(text: &str, scheme: Scheme) -> Result<Place> {
         .rsplit_once('@')
         .with_context(|| format!("`{text}` is no KEY@ADDRESS, like 0.key.pub@127.0.0.1:7000"))?;
     let address = |text: &str| {
-        text.parse::<SocketAddr>()
-            .with_context(|| format!("`{text}` is no address and port, like 127.0.0.1:7000"))
+        let address: SocketAddr = text
+            .parse()
+            .with_context(|| format!("`{text}` is no address and port, like 127.0.0.1:7000"))?;
+        let (ip, port) = (address.ip(), address.port());
+        ensure!(
+            port != 0 && !ip.is_unspecified() && !ip.is_multicast(),
+            "`{text}` is no address that others can reach, like 192.0.2.1:7000; \
+             a replica that listens elsewhere says so by `byzlab seat --listen-peers`"
+        );
+        Ok(address)
     };
     let (peers, clients) = match addresses.split_once(',') {
         Some((peers, clients)) => (address(peers)?, address(clients)?),
@@ -111,10 +160,11 @@ fn place(text: &str, scheme: Scheme) -> Result<Place> {
             (peers, clients)
         }
     };
+    let name = public_key(key)?;
     let votes = match scheme {
         Scheme::Ed25519 => None,
         Scheme::Bls => Some(vote_key(Path::new(key))?),
     };
     let (vote_key, possession) = votes.unzip();
-    Ok(Place { key: public_key(key)?, vote_key, possession, peers, clients })
+    Ok(Place { key: name, vote_key, possession, peers, clients })
 }

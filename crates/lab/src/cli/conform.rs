@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use byzlab_core::{Entry, Registry, Theory};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -27,7 +27,8 @@ pub(super) struct Arguments {
     /// The protocol; all of them without
     name: Option<String>,
     /// Runs the swarms of so many seeds
-    #[arg(long, value_name = "N", conflicts_with_all = ["markdown"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["markdown"],
+          value_parser = clap::value_parser!(u64).range(1..))]
     seeds: Option<u64>,
     /// Runs the swarm of one seed, and tells its scenario; the first seed with --seeds
     #[arg(long, value_name = "SEED", conflicts_with_all = ["markdown"])]
@@ -65,7 +66,15 @@ pub(super) fn conform(arguments: &Arguments, registry: &Registry) -> Result<Foun
     }
     match (arguments.seeds, arguments.seed) {
         (None, None) => promises(arguments, &variants),
-        (count, first) => run_swarms(arguments, &variants, first.unwrap_or(0), count.unwrap_or(1)),
+        (count, first) => {
+            let (first, count) = (first.unwrap_or(0), count.unwrap_or(1));
+            ensure!(
+                first.checked_add(count - 1).is_some(),
+                "there are no {count} seeds from {first} on: the last is {}",
+                u64::MAX
+            );
+            run_swarms(arguments, &variants, first, count)
+        }
     }
 }
 

@@ -19,10 +19,12 @@ mod table;
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    num::NonZeroUsize,
     process::ExitCode,
 };
 
 use anyhow::Result;
+use byzlab_accel::THREADS_MAX;
 use byzlab_core::Registry;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
@@ -126,6 +128,12 @@ fn execute(command: Command, registry: &Registry) -> Result<Found> {
             say(&String::from_utf8_lossy(&script))
         }
     }
+}
+
+/// A number of threads that an accelerator can have.
+fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|&count: &NonZeroUsize| count.get() <= THREADS_MAX);
+    count.ok_or_else(|| format!("1 to {THREADS_MAX} threads are possible"))
 }
 
 /// Prints to stdout; a closed pipe is an error that [`main`] knows.

@@ -10,11 +10,12 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use byzlab_accel::choice::Picked;
 use byzlab_core::{
     Reference, Registry, Scheme, Span, Time,
     host::{Arrivals, Load},
+    transaction::TRANSACTION_MAX,
 };
 use byzlab_node::plan::{
     Address, ClientPlan, Clients, Durability, MempoolBounds, SeatPlan, UDP_PAYLOAD_ETHERNET,
@@ -22,13 +23,16 @@ use byzlab_node::plan::{
 use clap::{Args, ValueEnum};
 use indexmap::IndexMap;
 
-use super::{Found, say, table};
+use super::{Found, say, table, threads};
 use crate::{
     deployment::{Deployment, read_secret},
     host,
     record::{Identity, Record},
     spec::{self, AcceleratorKind},
 };
+
+/// The most transactions on the way at once, of all clients together: the memory of whoever sends them.
+const OUTSTANDING_MAX: u64 = 1_000_000;
 
 /// Runs one replica of a deployment until it is interrupted
 #[derive(Debug, Args)]
@@ -67,7 +71,7 @@ pub(super) struct SeatArguments {
     #[arg(long, value_enum, default_value = "cpu")]
     accelerator: AcceleratorKind,
     /// Its threads [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
     /// Bytes of a UDP payload: 1452 suits Ethernet, 6000 loopback
     #[arg(long, default_value_t = UDP_PAYLOAD_ETHERNET, value_parser = clap::value_parser!(u16).range(1200..=6000))]
@@ -145,11 +149,13 @@ pub(super) struct ClientArguments {
     /// Transactions a second of all clients together, whatever comes back (open loop)
     #[arg(long, default_value = "1000", value_name = "TPS")]
     rate: NonZeroU32,
-    /// Transactions of each client on the way at once, in place of a rate (closed loop)
+    /// Transactions of each client on the way at once, in place of a rate (closed loop); a million
+    /// of all together at most
     #[arg(long, value_name = "N", conflicts_with = "rate")]
     outstanding: Option<NonZeroU32>,
     /// The size of a whole transaction, signature included
-    #[arg(long, default_value_t = 512, value_name = "BYTES")]
+    #[arg(long, default_value_t = 512, value_name = "BYTES",
+          value_parser = clap::value_parser!(u32).range(..=TRANSACTION_MAX as i64))]
     transaction_bytes: u32,
     /// How long to send, like 10s or 2m
     #[arg(long, default_value = "10s")]
@@ -165,18 +171,32 @@ pub(super) struct ClientArguments {
     json: bool,
 }
 
+impl ClientArguments {
+    /// When each client sends.
+    fn arrivals(&self) -> Result<Arrivals> {
+        let count = u64::from(self.clients.get());
+        let Some(each) = self.outstanding else {
+            let gap = Span::ns(count * 1_000_000_000 / u64::from(self.rate.get()));
+            return Ok(Arrivals::Open { gap, poisson: true });
+        };
+        let all = u64::from(each.get()) * count;
+        ensure!(
+            all <= OUTSTANDING_MAX,
+            "--outstanding {each}: {all} transactions of {count} clients on the way at once; \
+             {OUTSTANDING_MAX} are possible in all"
+        );
+        Ok(Arrivals::Closed { outstanding: each.get() })
+    }
+}
+
 pub(super) fn client(arguments: &ClientArguments, registry: &Registry) -> Result<Found> {
     let deployment = Deployment::read(&arguments.committee, registry)?;
     let count = arguments.clients.get();
     // A client's numbers are never used twice, so a second visit needs other keys.
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let seed = arguments.seed.unwrap_or(since_1970.as_nanos() as u64 >> 1);
-    let gap = Span::ns(u64::from(count) * 1_000_000_000 / u64::from(arguments.rate.get()));
     let load = Load {
-        arrivals: match arguments.outstanding {
-            Some(outstanding) => Arrivals::Closed { outstanding: outstanding.get() },
-            None => Arrivals::Open { gap, poisson: true },
-        },
+        arrivals: arguments.arrivals()?,
         transaction_bytes: arguments.transaction_bytes,
         keys: 1000,
         from: Time::ZERO,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use byzlab_accel::THREADS_MAX;
 use byzlab_core::{
     BuildError, Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer, Span,
 };
@@ -200,6 +201,11 @@ fn check_hosts(spec: &Spec) -> Checked {
 }
 
 fn check_model(spec: &Spec) -> Checked {
+    ensure(
+        spec.accelerator.threads.is_none_or(|n| n.get() <= THREADS_MAX),
+        &["accelerator", "threads"],
+        || format!("an accelerator has {THREADS_MAX} threads at most"),
+    )?;
     let Some(name) = &spec.accelerator.model else { return Ok(()) };
     let known = spec.accelerator.profiles.contains_key(name) || profiles::builtin(name).is_some();
     ensure(known, &["accelerator", "model"], || {

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 pub use accelerator::{Accelerator, AcceleratorKind};
 pub use edit::Edit;
 pub use sections::{Cluster, Fault, FaultKind, Load, Mempool, Mining, Quic, Stop};
+pub(crate) use source::read_bounded;
 pub use source::{FILE_BYTES_MAX, Problem, Source};
 pub use values::{Drawn, OneOrMany, SEEDS_MAX, Seeds, TheF};
 pub use world::{Check, Cpu, CpuName, Latency, LatencyTable, MeasureName, Network, Stabilises};

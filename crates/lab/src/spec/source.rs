@@ -1,14 +1,14 @@
-//! An experiment file as text, and what is wrong with it, shown where it stands.
+//! A file that the user wrote, as text, and what is wrong with it, shown where it stands.
 
-use std::{fmt, fs, ops::Range, path::Path, sync::Arc};
+use std::{fmt, fs::File, io::Read as _, ops::Range, path::Path, sync::Arc};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use toml::de::{DeTable, DeValue};
 
-/// The largest experiment file that is read.
+/// The largest experiment or committee file that is read.
 pub const FILE_BYTES_MAX: u64 = 4 << 20;
 
-/// The text of an experiment file.
+/// The text of an experiment file, or of a committee file.
 #[derive(Clone, Debug)]
 pub struct Source {
     name: Arc<str>,
@@ -27,14 +27,9 @@ pub struct Problem {
 impl Source {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, Problem> {
-        let cannot = |why: &dyn fmt::Display| {
-            Problem::new(format!("cannot read the experiment file {}: {why}", path.display()))
-        };
-        let length = fs::metadata(path).map_err(|e| cannot(&e))?.len();
-        if length > FILE_BYTES_MAX {
-            return Err(cannot(&format_args!("it is larger than {FILE_BYTES_MAX} bytes")));
-        }
-        let text = fs::read_to_string(path).map_err(|e| cannot(&e))?;
+        let cannot =
+            |why: &dyn fmt::Display| Problem::new(format!("cannot read {}: {why}", path.display()));
+        let text = read_bounded(path, FILE_BYTES_MAX).map_err(|why| cannot(&why))?;
         Ok(Self::new(&path.display().to_string(), &text))
     }
     /// A text that stands in a file called `name`.
@@ -140,6 +135,18 @@ impl Problem {
         }
         renderer.render(&[group])
     }
+}
+
+/// The text at `path`, of at most `most` bytes. What a file says of its length is not trusted: devices and
+/// pipes have none.
+pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<String, String> {
+    let mut text = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut text));
+    read.map_err(|e| e.to_string())?;
+    if text.len() as u64 > most {
+        return Err(format!("it is larger than {most} bytes"));
+    }
+    String::from_utf8(text).map_err(|_| "it is no text in UTF-8".to_owned())
 }
 
 /// Rust's names of number types, in words.

@@ -25,7 +25,7 @@ use byzlab_accel::{
 use byzlab_core::{Accelerator as _, Costs, Profile, Work};
 use clap::Args;
 
-use super::{Found, say};
+use super::{Found, say, threads};
 use crate::{host, manifest};
 use bench::Sides;
 use report::{Built, Checked, Crossover, Opened, Report};
@@ -69,7 +69,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     fresh: bool,
     /// Threads of the CPU [default: one a core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads)]
     threads: Option<NonZeroUsize>,
     /// Prints one JSON object, and nothing else
     #[arg(long)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use byzlab_accel::{
     Cpu,
     choice::Width,
-    gpu::{Adapter, Info},
+    gpu::{Adapter, Info, Kind},
 };
 use byzlab_core::{Cost, Profile, Work};
 use comfy_table::{CellAlignment, Table, presets::UTF8_FULL_CONDENSED};
@@ -67,7 +67,7 @@ pub(super) struct Listed {
     pub driver: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Opened {
     pub name: String,
     pub kind: String,
@@ -235,6 +235,12 @@ impl Report {
             && self.mismatches == 0
             && self.late.is_none()
     }
+    /// What the tables call the adapter: a software one is no GPU, and nothing goes to it by itself.
+    fn adapter_word(&self) -> &'static str {
+        let software = Kind::Software.to_string();
+        let is_software = self.opened.as_ref().is_some_and(|opened| opened.kind == software);
+        if is_software { "software" } else { "GPU" }
+    }
     pub(super) fn adapter_name(&self) -> String {
         let Some(Opened { name, kind, backend, driver, int64, .. }) = &self.opened else {
             return String::new();
@@ -303,8 +309,9 @@ fn aligned(mut table: Table, left: usize) -> Table {
 }
 
 fn costs(report: &Report, profile: &Profile) -> Table {
-    let head = ["work", "on", "call µs", "floor µs", "byte ns", "items/s", "to the GPU from"];
-    let mut table = table(&head);
+    let adapter = report.adapter_word();
+    let from = format!("{adapter} from");
+    let mut table = table(&["work", "on", "call µs", "floor µs", "byte ns", "items/s", &from]);
     for work in Work::ALL {
         let crossover = report.crossovers.iter().find(|crossover| crossover.work == work);
         let from = match crossover {
@@ -325,7 +332,7 @@ fn costs(report: &Report, profile: &Profile) -> Table {
         };
         row("CPU", profile.cpu.of(work), String::new());
         if let Some(gpu) = &profile.gpu {
-            row("GPU", gpu.of(work), from);
+            row(adapter, gpu.of(work), from);
         }
     }
     aligned(table, 2)
@@ -335,8 +342,12 @@ fn widths(report: &Report) -> Table {
     let narrow = report.bench.iter().any(|row| row.gpu_u32_us.is_some());
     let limited = !report.limits.is_empty();
     let mut head = vec!["work", "items", "bytes", "CPU µs", "CPU items/s", "cycles", "at least"];
-    head.extend(["CPU of its limit", "GPU µs", "GPU items/s", "GPU bytes/s", "GPU/CPU"]);
-    head.extend(limited.then_some("GPU of its limit"));
+    let adapter = ["{} µs", "{} items/s", "{} bytes/s", "{}/CPU", "{} of its limit"]
+        .map(|head| head.replace("{}", report.adapter_word()));
+    let [rates @ .., of_limit] = adapter.each_ref().map(String::as_str);
+    head.push("CPU of its limit");
+    head.extend(rates);
+    head.extend(limited.then_some(of_limit));
     head.extend(narrow.then_some("32-bit items/s"));
     head.extend((limited && narrow).then_some("32-bit of its limit"));
     let mut table = table(&head);
@@ -378,5 +389,27 @@ fn rate(x: f64) -> String {
         x if x >= 100.0 => format!("{x:.0}{unit}"),
         x if x >= 10.0 => format!("{x:.1}{unit}"),
         x => format!("{x:.2}{unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use byzlab_core::Costs;
+
+    use super::*;
+
+    #[test]
+    fn a_software_adapter_is_called_no_gpu() {
+        let words = |kind: Kind| {
+            let opened = Opened { kind: kind.to_string(), ..Opened::default() };
+            let (cpu, gpu) = (Costs::default(), Some(Costs::default()));
+            let profile = Profile { about: "both".into(), cpu, gpu, cores: None };
+            let report = Report { opened: Some(opened), ..Report::default() };
+            format!("{}\n{}", costs(&report, &profile), widths(&report))
+        };
+        let software = words(Kind::Software);
+        assert!(!software.contains("GPU"), "{software}");
+        assert!(software.contains("software µs") && software.contains("software from"));
+        assert!(words(Kind::Discrete).contains("GPU from"));
     }
 }
