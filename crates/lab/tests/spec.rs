@@ -232,3 +232,107 @@ fn every_key_is_explained() {
         assert!(readme.contains(&name), "{name} is not listed");
     }
 }
+
+/// Values that TOML and types allow, and that no run can make sense of; with what would be right.
+#[test]
+fn senseless_values_are_refused_at_their_key() {
+    for (set, right) in [
+        ("load.transaction_bytes=100000", "121 to 65536 bytes"),
+        ("load.transaction_bytes=1", "121 to 65536 bytes"),
+        ("load.outstanding=4294967295", "together they may have 1000000, 250000 each"),
+        ("load.rate=4294967295", "10000000 transactions a second"),
+        ("load.rate=0", "for no load write `clients = 0`"),
+        ("load.retry=1ns", "1ms at least"),
+        ("load.retry=0s", "1ms at least"),
+        ("load.keys=0", "1 key at least"),
+        ("load.from=10s", "the run is over then"),
+        ("network.loss_ppm=1000001", "of a million messages"),
+        ("network.up_bits_per_second=0", "carries nothing"),
+        ("network.down_bits_per_second=0", "without `down_bits_per_second`"),
+        ("network.peers=1", "2 to 3"),
+        ("network.peers=4", "2 to 3"),
+        ("check.progress_within=0s", "within 0 s"),
+        ("mempool.bytes=100", "which has 512 bytes"),
+        ("mempool.transactions=0", "room for 1 transaction"),
+        ("stop.blocks=0", "1 at least"),
+        ("stop.transactions=0", "1 at least"),
+        ("stop.after=100000000000h", "lasts 10 years at most"),
+        ("cluster.twins=[0, 0]", "replica 0 is named twice"),
+        ("cluster.silent=[1, 1]", "replica 1 is named twice"),
+        ("cluster.twins_reshuffle=0s", "without `twins_reshuffle`"),
+        ("fault=[{ kind = 'crash', replica = [] }]", "1 replica at least"),
+        ("fault=[{ kind = 'crash', replica = [2, 2] }]", "replica 2 is named twice"),
+        ("fault=[{ kind = 'crash', drawn = 0 }]", "1 replica at least"),
+        ("fault=[{ kind = 'crash', drawn = 'g' }]", "a number of replicas, or \"f\""),
+        ("fault=[{ kind = 'crash', replica = 0, host = [] }]", "without `host`, on all"),
+        ("fault=[{ kind = 'partition', groups = [] }]", "1 group of replicas at least"),
+        ("fault=[{ kind = 'partition', groups = [[0], []] }]", "none of them is empty"),
+        ("expect=[{ property = 'gini', at_least = nan }]", "is no bound"),
+        ("expect=[{ property = 'gini', at_most = inf }]", "is no bound"),
+        ("expect=[{ property = 'stops', protocol = [] }]", "without it, of all"),
+        ("sweep={ 'load.rate' = [5, 5] }", "5 stands twice"),
+        ("cluster=3", "expected a table"),
+        ("host=3", "expected a name in quotes"),
+        ("fault=3", "expected a list"),
+        ("load.keys=-1", "expected a whole number from 0 on"),
+        ("load.rate=1e400", "too large for a number"),
+        ("load.rate=99999999999999999999999", "too large for a number"),
+    ] {
+        let message = load("tiny.toml", TINY, &[set]).expect_err(set);
+        assert!(message.contains(right), "{set}: {message}");
+        let (key, _) = set.split_once('=').unwrap();
+        assert!(message.contains(key) && message.contains("--set"), "{set}: {message}");
+    }
+    let pow = TINY.replace("central", "pow");
+    load("tiny.toml", TINY, &["mining.hash_power=0"]).expect("a sequencer does not mine");
+    let message = load("tiny.toml", &pow, &["mining.hash_power=0"]).expect_err("nobody mines");
+    assert!(message.contains("`pow` mines"), "{message}");
+    for fits in ["load.transaction_bytes=65536", "load.outstanding=250000", "load.retry=1ms"] {
+        load("tiny.toml", TINY, &[fits]).expect(fits);
+    }
+}
+
+/// Names in place of values may have the last word over each other; a value that labels a row may not be
+/// overruled.
+#[test]
+fn what_labels_a_row_is_set_by_one_axis() {
+    let swept = |axes: &str| load("tiny.toml", &format!("{TINY}[sweep]\n{axes}"), &[]);
+    let named = "a = { x = { 'cluster.nodes' = 7 } }\n";
+    let other = "b = { y = { 'cluster.nodes' = 9 } }\n";
+    let experiment = swept(&[named, other].concat()).expect("names do not lie");
+    assert_eq!(experiment.cases[0].spec.cluster.nodes, 9);
+    let values = "'cluster.nodes' = [4]\n";
+    for axes in [[named, values], [values, named]] {
+        let message = swept(&axes.concat()).map(|_| ()).expect_err("a row that lies");
+        assert!(message.contains("`cluster.nodes` is set by two axes"), "{message}");
+    }
+    let of_all = "'protocol.poll' = ['1s', '2s']\nc = { z = { 'protocol.central.poll' = '3s' } }\n";
+    assert!(swept(of_all).is_err_and(|message| message.contains("is set by two axes")));
+}
+
+/// An index that is none is not taken for a key.
+#[test]
+fn an_edit_of_no_entry_names_those_there_are() {
+    let text = format!(
+        "{TINY}[[fault]]\nat = '1s'\nkind = 'crash'\nreplica = 0\n\
+         [[fault]]\nat = '2s'\nkind = 'restart'\nreplica = 0\n"
+    );
+    for step in ["-1", "x"] {
+        let message = load("tiny.toml", &text, &[&format!("fault.{step}.at=3s")]).expect_err(step);
+        assert!(message.contains(&format!("`fault` has no entry `{step}`: they are 0 to 1")));
+    }
+    load("tiny.toml", &text, &["fault.1.at=3s"]).expect("there is one");
+}
+
+/// What the project's README shows can be run as it stands there.
+#[test]
+fn the_readmes_experiment_is_one() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let blocks: Vec<&str> = readme.split("```toml\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let (text, _) = block.split_once("```").expect("a block ends");
+        load("README.md", text, &[]).unwrap_or_else(|problem| panic!("{problem}"));
+    }
+}

@@ -6,7 +6,7 @@ use byzlab_core::{Entry, Theory, random::Stream};
 use indexmap::IndexMap;
 use toml::{Table, Value};
 
-use super::check::{Checked, RUNS_MAX, Wrong, ensure};
+use super::check::{Checked, RUNS_MAX, Wrong, ensure, repeated};
 use crate::spec::{Edit, OneOrMany, Spec};
 
 /// One point: what it is called, and what it sets.
@@ -34,10 +34,14 @@ type Choices = Vec<(serde_json::Value, Vec<Edit>)>;
 /// sweep.
 pub(super) fn points(spec: &Spec) -> Result<Vec<Point>, Wrong> {
     let mut points = vec![Point::default()];
+    let mut earlier: Vec<(&str, bool, Choices)> = Vec::new();
     for (key, values) in &spec.sweep {
         let path = ["sweep", key.as_str()];
         let choices = choices(key, values)?;
         ensure(!choices.is_empty(), &path, || "no values to sweep over".into())?;
+        for (other, by_name, theirs) in &earlier {
+            apart((key, values.is_table(), &choices), (other, *by_name, theirs))?;
+        }
         ensure(points.len() * choices.len() <= RUNS_MAX, &path, || {
             format!("more than {RUNS_MAX} points")
         })?;
@@ -45,8 +49,29 @@ pub(super) fn points(spec: &Spec) -> Result<Vec<Point>, Wrong> {
             choices.iter().map(|(called, edits)| point.with(key, called.clone(), edits)).collect()
         };
         points = points.iter().flat_map(each).collect();
+        earlier.push((key, values.is_table(), choices));
     }
     Ok(points)
+}
+
+/// A point is labelled with the values of its axes, so no other axis may set the same. Where both have names
+/// in place of values, the later one has the last word.
+fn apart(
+    (key, by_name, choices): (&str, bool, &Choices),
+    (other, other_by_name, theirs): (&str, bool, &Choices),
+) -> Checked {
+    if by_name && other_by_name {
+        return Ok(());
+    }
+    let edits = |choices: &'_ Choices| -> Vec<Edit> {
+        choices.iter().flat_map(|(_, edits)| edits.clone()).collect()
+    };
+    let (own, theirs) = (edits(choices), edits(theirs));
+    let meets = |edit: &&Edit| theirs.iter().any(|e| e.covers(&edit.key) || edit.covers(&e.key));
+    let Some(shared) = own.iter().find(meets) else { return Ok(()) };
+    let title = format!("`{}` is set by two axes of the sweep, `{other}` and `{key}`", shared.key);
+    Err(Wrong::new(&["sweep", key], title)
+        .note("a row is labelled with one value: set it by one axis"))
 }
 
 fn choices(key: &str, values: &Value) -> Result<Choices, Wrong> {
@@ -54,6 +79,11 @@ fn choices(key: &str, values: &Value) -> Result<Choices, Wrong> {
     match values {
         Value::Array(values) => {
             may_be_swept(key, &path)?;
+            let twice = repeated(values);
+            ensure(twice.is_none(), &path, || {
+                let value = twice.map(Value::to_string).unwrap_or_default();
+                format!("{value} stands twice here: its runs would count twice")
+            })?;
             let choice = |value: &Value| {
                 let edit = Edit { key: key.to_owned(), value: value.clone() };
                 (super::json(value), vec![edit])

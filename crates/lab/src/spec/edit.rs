@@ -30,6 +30,11 @@ impl Edit {
         }
         let document = toml::from_str::<Table>(&format!("value = {value}")).ok();
         let parsed = document.filter(|table| table.len() == 1).and_then(|mut t| t.remove("value"));
+        if parsed.is_none() && overflows(value) {
+            let most = i64::MAX;
+            return Err(Problem::new(format!("`--set {text}`: {value} is too large for a number"))
+                .note(format!("whole numbers are {} to {most}, others up to 1.8e308", i64::MIN)));
+        }
         let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
         Ok(Self { key: key.to_owned(), value })
     }
@@ -66,6 +71,15 @@ fn steps(key: &str) -> Vec<String> {
         }
     }
     steps.iter().map(|step| step.trim().to_owned()).collect()
+}
+
+/// Whether it is written like a number, but beyond all that TOML has.
+fn overflows(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']).replace('_', "");
+    let whole = digits.bytes().all(|c| c.is_ascii_digit());
+    let number: Option<f64> =
+        digits.parse().ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit()));
+    number.is_some_and(|number| number.is_infinite() || whole && number >= i64::MAX as f64)
 }
 
 fn set_in_table(table: &mut Table, steps: &[&str], value: &Value) -> Result<(), String> {
@@ -105,6 +119,11 @@ fn set_in_array(
         ["name", "label"].iter().any(|key| item.get(key).and_then(Value::as_str) == Some(step))
     };
     let named = !rest.is_empty() && items.iter().any(|item| called(item, step));
+    let inner =
+        |item: &Value| item.get(step).is_some_and(|value| value.is_table() || value.is_array());
+    if !rest.is_empty() && !named && !items.iter().any(inner) {
+        return Err(no_entry(items, name, step));
+    }
     for item in items {
         if !named {
             set_in_item(item, steps, value)?;
@@ -113,6 +132,18 @@ fn set_in_array(
         }
     }
     Ok(())
+}
+
+/// That no entry is called so, and what they are called.
+fn no_entry(items: &[Value], name: &str, step: &str) -> String {
+    let Some(last) = items.len().checked_sub(1) else {
+        return format!("`{name}` has no entries");
+    };
+    let names = items.iter().filter_map(|item| item.get("label").or(item.get("name"))?.as_str());
+    let names: Vec<&str> = names.collect();
+    let indices = if last == 0 { "0".to_owned() } else { format!("0 to {last}") };
+    let names = if names.is_empty() { String::new() } else { format!(", or {}", names.join(", ")) };
+    format!("`{name}` has no entry `{step}`: they are {indices}{names}")
 }
 
 fn set_in_item(item: &mut Value, steps: &[&str], value: &Value) -> Result<(), String> {
@@ -140,6 +171,11 @@ mod tests {
         assert_eq!(edited("", "a=40ms").unwrap(), "a = \"40ms\"\n");
         assert_eq!(edited("", "a=\"x\"").unwrap(), "a = \"x\"\n");
         assert_eq!(edited("", "s.\"a.b\"=[1]").unwrap(), "[s]\n\"a.b\" = [1]\n");
+        assert_eq!(edited("", "a=007").unwrap(), "a = \"007\"\n");
+        for large in ["1e400", "-1e400", "99999999999999999999999", "9223372036854775808"] {
+            let message = edited("", &format!("a={large}")).unwrap_err();
+            assert!(message.contains(&format!("{large} is too large")), "{message}");
+        }
         let smuggled = Edit::parse("a=1\nb = 2").unwrap();
         assert_eq!(smuggled.value, Value::String("1\nb = 2".into()));
     }
@@ -163,6 +199,11 @@ mod tests {
         assert!(edited(text, "p.x.k=1").unwrap().starts_with("[[p]]\nname = \"x\"\nk = 1\n"));
         assert_eq!(edited(text, "p.k=1").unwrap().matches("k = 1").count(), 2);
         assert!(edited(text, "p.2.k=1").unwrap_err().contains("`p` has 2 entries"));
+        for step in ["-1", "z"] {
+            let message = edited(text, &format!("p.{step}.k=1")).unwrap_err();
+            let right = format!("`p` has no entry `{step}`: they are 0 to 1, or x, y");
+            assert!(message.contains(&right), "{message}");
+        }
         assert!(edited("a = 1", "a.b=1").unwrap_err().contains("`a` is no table"));
         assert!(Edit::parse("a").is_err() && Edit::parse("a..b=1").is_err());
     }

@@ -210,6 +210,19 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
+    /// What it is called in a sentence, with its article.
+    pub const fn called(self) -> &'static str {
+        match self {
+            Self::Crash => "a crash",
+            Self::Restart => "a restart",
+            Self::Tamper => "tampering",
+            Self::Silent => "a silence",
+            Self::Partition => "a partition",
+            Self::Slow => "a slowness",
+            Self::Hunt => "a hunt",
+            Self::Attack => "an attack",
+        }
+    }
     /// The hosts that can do it.
     pub const fn hosts(self) -> &'static [Host] {
         match self {

@@ -64,13 +64,17 @@ impl Source {
         let span = self.trimmed(0..self.text.len());
         Problem { place: Some((self.clone(), span)), ..Problem::new("") }
     }
-    /// Where the key at `path` stands; a step into an array is an index. Falls back on what is above.
+    /// Where the key at `path` stands; a step into an array is an index, which a list of one entry can do
+    /// without. Falls back on what is above.
     fn locate(&self, path: &[&str]) -> Option<Range<usize>> {
         let root = DeTable::parse(&self.text).ok()?;
         let mut found = None;
         let mut table = Some(root.get_ref());
         let mut array: Option<&toml::de::DeArray<'_>> = None;
         for step in path {
+            if let (Some([only]), Err(_)) = (array.map(|a| &a[..]), step.parse::<usize>()) {
+                (table, array) = (only.get_ref().as_table(), None);
+            }
             let value = if let Some(inner) = table {
                 let Some((key, value)) = inner.get_key_value(*step) else { break };
                 found = Some(key.span());
@@ -149,25 +153,44 @@ pub(crate) fn read_bounded(path: &Path, most: u64) -> Result<String, String> {
     String::from_utf8(text).map_err(|_| "it is no text in UTF-8".to_owned())
 }
 
-/// Rust's names of number types, in words.
-const NUMBERS: [(&str, &str); 8] = [
-    ("expected u8", "expected a whole number up to 255"),
-    ("expected u16", "expected a whole number up to 65535"),
-    ("expected u32", "expected a whole number up to 4294967295"),
-    ("expected u64", "expected a whole number, not negative"),
-    ("expected usize", "expected a whole number, not negative"),
-    ("expected a nonzero usize", "expected a whole number, at least 1"),
-    ("expected i64", "expected a whole number"),
-    ("expected f64", "expected a number"),
+/// Serde's names of types, in words.
+const TYPES: [(&str, &str); 12] = [
+    ("u8", "a whole number from 0 to 255"),
+    ("u16", "a whole number from 0 to 65535"),
+    ("u32", "a whole number from 0 to 4294967295"),
+    ("u64", "a whole number from 0 on"),
+    ("usize", "a whole number from 0 on"),
+    ("a nonzero usize", "a whole number from 1 on"),
+    ("i64", "a whole number"),
+    ("f64", "a number"),
+    ("a boolean", "true or false"),
+    ("a sequence", "a list"),
+    ("a map", "a table"),
+    ("string only", "a name in quotes"),
 ];
+
+/// Serde's message about a value of a wrong type, without Rust's words.
+fn in_words(message: &str) -> String {
+    if message == "wanted string or table" {
+        return "a name in quotes is wanted".to_owned();
+    }
+    let Some((found, wanted)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let known = TYPES.iter().find(|(serde, _)| *serde == wanted).map(|&(_, words)| words);
+    let words = match wanted.split_once(' ') {
+        Some(("struct", _)) => "a table",
+        Some(("enum", _)) => "a name in quotes",
+        _ => known.unwrap_or(wanted),
+    };
+    let found =
+        found.replace("type: map,", "type: table,").replace("type: sequence,", "type: list,");
+    format!("{}expected {words}", found.replace("type: unit variant,", "type:"))
+}
 
 /// Takes serde's list of known names off a message: "unknown field `x`, expected one of `a`, `b`".
 fn split_known(message: &str) -> (String, Option<String>) {
     let unknown = ["unknown field", "unknown variant", "unknown protocol", "unknown property"];
     if !unknown.iter().any(|start| message.starts_with(start)) {
-        let number = NUMBERS.iter().find(|(rust, _)| message.ends_with(rust));
-        let words = number.map(|(rust, words)| message.replace(rust, words));
-        return (words.unwrap_or_else(|| message.to_owned()), None);
+        return (in_words(message), None);
     }
     let title =
         |text: &str| text.replace("unknown field", "unknown key").replace("variant", "name");

@@ -54,7 +54,7 @@ impl<'de, T: Deserialize<'de>> de::Visitor<'de> for OneOrManyVisitor<T> {
 
 /// How many replicas are drawn by lot: a number, or `"f"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "a number of replicas, or \"f\"")]
+#[serde(untagged, expecting = "`drawn` is a number of replicas, or \"f\"")]
 pub enum Drawn {
     /// So many.
     Count(u16),
