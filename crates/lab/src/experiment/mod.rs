@@ -15,7 +15,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 pub use check::RUNS_MAX;
-use check::{Chosen, Wrong, check};
+use check::{Chosen, Wrong, check, check_shape};
 use edits::Edited;
 pub use stall::Stall;
 
@@ -115,6 +115,7 @@ fn sweeps_protocols(spec: &Spec) -> bool {
 }
 
 fn interpret(table: &Table, registry: &Registry) -> Result<(Spec, Vec<Chosen>), Wrong> {
+    check_shape(table)?;
     let spec = Spec::deserialize(Value::Table(table.clone()));
     let spec = spec.map_err(|e| Wrong::new(&[], e.message().to_owned()))?;
     let chosen = check(&spec, registry)?;

@@ -7,6 +7,7 @@ mod protocols;
 mod world;
 
 use byzlab_core::{Registry, Span};
+use toml::{Table, Value};
 
 use self::{
     expectations::check_expectations,
@@ -66,6 +67,29 @@ pub(super) fn ensure(holds: bool, path: &[&str], title: impl FnOnce() -> String)
     if holds { Ok(()) } else { Err(Wrong::new(path, title())) }
 }
 
+/// The sections that are tables.
+const TABLES: [&str; 9] =
+    ["cluster", "network", "cpu", "check", "load", "mempool", "mining", "stop", "quic"];
+/// The sections that are lists of tables.
+const LISTS: [&str; 2] = ["fault", "expect"];
+
+/// Serde would take a list for a table, its values in the order of the keys.
+pub(super) fn check_shape(table: &Table) -> Checked {
+    for key in TABLES {
+        ensure(!table.get(key).is_some_and(Value::is_array), &[key], || {
+            format!("`{key}` is a table, and no list")
+        })?;
+    }
+    for key in LISTS {
+        let entries = table.get(key).and_then(Value::as_array);
+        let odd = entries.and_then(|entries| entries.iter().position(Value::is_array));
+        ensure(odd.is_none(), &[key, &odd.unwrap_or_default().to_string()], || {
+            format!("each `{key}` is a table, and no list")
+        })?;
+    }
+    Ok(())
+}
+
 /// Checks everything; gives the protocols.
 pub(super) fn check(spec: &Spec, registry: &Registry) -> Result<Vec<Chosen>, Wrong> {
     check_top(spec)?;
@@ -111,11 +135,11 @@ fn check_top(spec: &Spec) -> Checked {
         })?;
     }
     let samples = spec.stop.after.0 / spec.sample.0;
-    let heights = samples.saturating_mul(spec.cluster.nodes.into());
-    ensure(samples <= SAMPLES_MAX && heights <= HEIGHTS_MAX, &["sample"], || {
+    let most = SAMPLES_MAX.min(HEIGHTS_MAX / u64::from(spec.cluster.nodes.max(1)));
+    ensure(samples <= most, &["sample"], || {
         format!(
-            "{samples} intervals of {} in {}; {SAMPLES_MAX} at most",
-            spec.sample, spec.stop.after
+            "{samples} intervals of {} in {}; {most} at most with {} replicas",
+            spec.sample, spec.stop.after, spec.cluster.nodes
         )
     })
 }
