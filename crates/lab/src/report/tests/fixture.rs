@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use byzlab_core::{Digest, block::Head, id::Height, outcome::Traffic};
+use byzlab_core::{Digest, block::Head, crypto::sha256, id::Height, outcome::Traffic};
 use indexmap::IndexMap;
 use serde_json::json;
 use tempfile::TempDir;
@@ -238,7 +238,7 @@ pub fn write(path: &Path, name: &str, records: &[Record]) {
         lock_digest: Some("ab".repeat(32)),
         toolchain: "rustc 1.95.0".into(),
         profile: "release".into(),
-        spec_digest: "cd".repeat(32),
+        spec_digest: String::new(),
         set: vec!["load.rate=1000".into()],
         started: "2026-11-22T10:00:00Z".into(),
         wall_s: 93.5,
@@ -258,11 +258,19 @@ pub fn write(path: &Path, name: &str, records: &[Record]) {
         ],
     };
     std::fs::write(path.join(MANIFEST), serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
-    let spec = "name = \"quickstart\"\nhosts = [\"sim\", \"quic\"]\n\n[load]\nrate = 1000\n";
-    std::fs::write(path.join(SPEC), spec).unwrap();
+    specify(path, "name = \"quickstart\"\nhosts = [\"sim\", \"quic\"]\n\n[load]\nrate = 1000\n");
     let lines: String =
         records.iter().map(|record| serde_json::to_string(record).unwrap() + "\n").collect();
     std::fs::write(path.join(RECORDS), lines).unwrap();
+}
+
+/// Writes the resolved experiment of a results folder, whose manifest vouches for it.
+pub fn specify(path: &Path, spec: &str) {
+    let text = std::fs::read_to_string(path.join(MANIFEST)).unwrap();
+    let mut manifest: Manifest = serde_json::from_str(&text).unwrap();
+    manifest.spec_digest = sha256(spec.as_bytes()).to_string();
+    std::fs::write(path.join(MANIFEST), serde_json::to_string_pretty(&manifest).unwrap()).unwrap();
+    std::fs::write(path.join(SPEC), spec).unwrap();
 }
 
 fn traffic(b: Behaviour, committed: u64, height: f64) -> IndexMap<String, Traffic> {

@@ -279,8 +279,7 @@ fn hostile_names_stay_text() {
         record.figures.clear();
     }
     let dir = folder(EVIL, &records);
-    let spec = format!("name = '''{EVIL}'''\n</code></pre>");
-    std::fs::write(dir.path().join(crate::folder::SPEC), spec).unwrap();
+    fixture::specify(dir.path(), &format!("name = '''{EVIL}'''\n</code></pre>"));
     let html = render(dir.path()).unwrap();
     assert_well_formed(&html);
     assert!(!html.contains("<script"), "a name became markup");
@@ -406,8 +405,8 @@ fn a_run_is_cut_at_its_faults() {
 fn faults_are_named_by_what_is_true_of_all_runs() {
     let mark = |replica| MarkAt { at_s: 0.0, replica: Some(replica), what: "crash".into() };
     let names = |sets: &[&[u16]]| {
-        let runs = sets.iter().zip(1..).map(|(set, seed)| {
-            let mut run = record(0, fixture::PBFT, "sim", seed);
+        let runs = sets.iter().enumerate().map(|(at, set)| {
+            let mut run = record(at, fixture::PBFT, "sim", at as u64 + 1);
             run.marks = set.iter().map(|&replica| mark(replica)).collect();
             run
         });
