@@ -4,10 +4,19 @@ use std::collections::BTreeMap;
 
 use byzlab_core::{Registry, Span};
 
-use super::{Checked, Wrong, distinct, ensure, in_range, protocols::choose};
+use super::{
+    Checked, Wrong, distinct, ensure, in_range,
+    protocols::{Chosen, choose},
+};
 use crate::spec::{Drawn, Fault, FaultKind, Host, Spec};
 
-pub(super) fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index: &str) -> Checked {
+pub(super) fn check_fault(
+    spec: &Spec,
+    fault: &Fault,
+    chosen: &[Chosen],
+    registry: &Registry,
+    index: &str,
+) -> Checked {
     let at = |key: &'static str| ["fault", index, key];
     check_keys(fault, index)?;
     check_whom(spec, fault, index)?;
@@ -22,7 +31,12 @@ pub(super) fn check_fault(spec: &Spec, fault: &Fault, registry: &Registry, index
         "it must begin before it ends".into()
     })?;
     if let Some(table) = &fault.protocol {
-        choose(table, registry, &at("protocol"))?;
+        let attack = choose(table, registry, &at("protocol"))?;
+        let without = chosen.iter().find(|chosen| !chosen.tosses());
+        ensure(!attack.tosses() || without.is_none(), &at("protocol"), || {
+            let label = without.map_or("", |chosen| &chosen.label);
+            format!("`{}` tosses a coin, which a committee of `{label}` has not", attack.label)
+        })?;
     }
     ensure(fault.host.as_ref().is_none_or(|hosts| !hosts.0.is_empty()), &at("host"), || {
         "on no host, it is never done; without `host`, on all".into()

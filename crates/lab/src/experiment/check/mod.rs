@@ -105,7 +105,7 @@ pub(super) fn check(spec: &Spec, registry: &Registry) -> Result<Vec<Chosen>, Wro
         "the replicas of a program are processes already; they need no other".into()
     })?;
     for (index, fault) in spec.fault.iter().enumerate() {
-        check_fault(spec, fault, registry, &index.to_string())?;
+        check_fault(spec, fault, &chosen, registry, &index.to_string())?;
     }
     spec.host.0.iter().try_for_each(|&host| check_downs(spec, host))?;
     check_expectations(spec, &chosen)?;

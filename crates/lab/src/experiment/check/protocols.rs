@@ -15,6 +15,10 @@ pub(in crate::experiment) struct Chosen {
 }
 
 impl Chosen {
+    /// Whether its replicas toss a common coin.
+    pub(super) fn tosses(&self) -> bool {
+        self.entry.tosses(&self.params).unwrap_or(false)
+    }
     /// As a `[[protocol]]` table.
     pub(in crate::experiment) fn to_table(&self) -> Table {
         let mut table = Table::new();
