@@ -385,7 +385,7 @@ fn a_stall_is_told_on_the_terminal() {
                 [stop]\nafter = \"3s\"\n[[fault]]\nkind = \"crash\"\nreplica = 1\nat = \"1s\"\n";
     let dir = with_file(file);
     let output = byzlab(&dir, &["run", "tiny.toml"]);
-    let told = "nothing can be committed from 1 s on: a three-chain in consecutive views";
+    let told = "nothing is committed from 1 s on: a three-chain in consecutive views";
     assert_eq!(code(&output), 0, "{}", stderr(&output));
     assert!(stdout(&output).contains(told), "{}", stdout(&output));
 }

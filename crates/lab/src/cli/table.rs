@@ -77,7 +77,7 @@ pub(super) fn of_findings(records: &[Record]) -> String {
         }
         if let Some(why) = &record.stall {
             let from = record.stall_from_s;
-            text += &format!("theory  {run}: nothing can be committed from {from} s on: {why}\n");
+            text += &format!("theory  {run}: nothing is committed from {from} s on: {why}\n");
         }
         let violations = &record.summary.violations;
         for violation in violations.iter().take(VIOLATIONS_MAX) {
