@@ -33,7 +33,10 @@ enum LinkError {
     Write(#[from] quinn::WriteError),
     #[error("no greeting came in time")]
     Silent,
-    #[error("it is {} of `{}` on chain {}: not the one that was meant", .0.replica, .0.protocol, .0.chain)]
+    #[error(
+        "it speaks of another chain, protocol or replica: {} of `{}`, chain {}",
+        .0.replica, .0.protocol, .0.chain
+    )]
     Stranger(Hello),
     #[error("the first frame was no greeting")]
     Rude,
