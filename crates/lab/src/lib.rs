@@ -30,6 +30,7 @@ pub mod record;
 pub mod report;
 pub mod runner;
 pub mod spec;
+mod trial;
 
 pub use byzlab_core as core;
 pub use byzlab_protocols::{self as protocols, kit};

@@ -7,10 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use byzlab_core::{
-    Committee, PublicKey, Registry, ReplicaId, Saved, Scheme as Signing, Seat, Signer,
-    crypto::coin::Dealt,
-};
+use byzlab_core::{Committee, PublicKey, Registry, crypto::coin::Dealt};
 use clap::{Args, ValueEnum};
 use toml::{Table, Value};
 
@@ -19,6 +16,7 @@ use crate::{
     deployment::{CommitteeFile, Deployment, Place, public_key, vote_key, write_new},
     process,
     spec::Edit,
+    trial,
 };
 
 /// Makes the committee file of a deployment from public keys and addresses
@@ -107,16 +105,9 @@ fn take_a_seat(deployment: &Deployment) -> Result<()> {
         );
         return Ok(());
     }
-    let signer =
-        |id: ReplicaId| Signer::seeded(Signing::Simulated, 0, &format!("replica/{}", id.0));
-    let keys = committee.ids().map(|id| signer(id).public()).collect();
-    let trial = Committee::new("trial", keys, committee.client_signatures);
-    let refused = |e| anyhow!("`{}` cannot take its seats: {e}", entry.name);
-    let trial = entry.equip(trial, params, Signing::Simulated, 0).map_err(refused)?;
-    let (me, seat) = (ReplicaId(0), Seat::new(ReplicaId(0), trial.into()));
-    let nothing_saved = seat.committee.clone();
-    let built = entry.build(seat, signer(me), params, Saved::nothing(&nothing_saved));
-    built.map(|_| ()).map_err(refused)
+    let size = committee.size() as u16;
+    trial::seat(entry, params, size, committee.client_signatures)
+        .map_err(|e| anyhow!("`{}` cannot take its seats: {e}", entry.name))
 }
 
 /// The coin that the replicas of `file` toss, if its protocol does: dealt here, its secret written nowhere.

@@ -1,10 +1,10 @@
 //! The protocols of a file: names, labels, parameters, and whether a replica of each can be seated.
 
-use byzlab_core::{BuildError, Committee, Entry, Registry, ReplicaId, Saved, Scheme, Seat, Signer};
+use byzlab_core::{BuildError, Entry, Registry};
 use toml::{Table, Value};
 
 use super::{Checked, Wrong, ensure};
-use crate::{process, spec::Spec};
+use crate::{process, spec::Spec, trial};
 
 /// A protocol of the experiment, its parameters resolved.
 #[derive(Clone, Debug)]
@@ -99,18 +99,11 @@ fn blamed<'a>(message: &'a str, params: &Table) -> &'a str {
 
 /// A protocol may refuse parameters that are each right alone, or a committee of this size.
 fn take_a_seat(spec: &Spec, chosen: &Chosen, path: &[&str]) -> Checked {
-    let signer = |i| Signer::seeded(Scheme::Simulated, 0, &format!("replica/{i}"));
-    let keys = (0..spec.cluster.nodes).map(|i| signer(i).public()).collect();
-    let committee = Committee::new("check", keys, spec.cluster.client_signatures);
     let wrong = |e: BuildError| {
         let why = e.to_string();
         let place = [path, &[blamed(&why, &chosen.params)]].concat();
         Wrong::new(&place, format!("`{}`: {why}", chosen.label))
     };
-    let committee = chosen.entry.equip(committee, &chosen.params, Scheme::Simulated, 0);
-    let committee = committee.map_err(wrong)?;
-    let seat = Seat::new(ReplicaId(0), committee.into());
-    let nothing_saved = seat.committee.clone();
-    let built = chosen.entry.build(seat, signer(0), &chosen.params, Saved::nothing(&nothing_saved));
-    built.map(|_| ()).map_err(wrong)
+    let Chosen { entry, params, .. } = chosen;
+    trial::seat(entry, params, spec.cluster.nodes, spec.cluster.client_signatures).map_err(wrong)
 }
